@@ -22,7 +22,14 @@ _STRING, _BYTES = 7, 6
 
 
 class BrokenStream(ValueError):
-    """The bytes are not an event stream, or not all of one. Nothing after the break can be trusted."""
+    """The bytes are not an event stream, or not all of one. Nothing after the break can be trusted.
+
+    `frames` are the whole ones that the same bytes held before it.
+    """
+
+    def __init__(self, message: str, frames: list[Frame] | None = None) -> None:
+        super().__init__(message)
+        self.frames = frames or []
 
 
 @dataclass(slots=True)
@@ -53,14 +60,14 @@ class Decoder:
                 total, headers, prelude_crc = _PRELUDE.unpack_from(data, at)
                 # The lengths are believed only after their own CRC: a wrong one would make us wait for bytes for ever.
                 if crc32(view[at : at + 8]) != prelude_crc:
-                    raise BrokenStream("bad CRC over the lengths of a frame")
+                    raise BrokenStream("bad CRC over the lengths of a frame", frames)
                 if headers > _MAX_HEADERS or total > _MAX_TOTAL or total < headers + 16:
-                    raise BrokenStream(f"impossible frame lengths: {total} in all, {headers} of headers")
+                    raise BrokenStream(f"impossible frame lengths: {total} in all, {headers} of headers", frames)
                 if end - at < total:
                     break
                 stop = at + total
                 if crc32(view[at : stop - 4]) != _U32.unpack_from(data, stop - 4)[0]:
-                    raise BrokenStream("bad CRC over a frame")
+                    raise BrokenStream("bad CRC over a frame", frames)
                 block = data[at + 12 : at + 12 + headers]
                 known = self._header_cache.get(block)
                 if known is None:

@@ -1,0 +1,202 @@
+"""`POST /v1/chat/completions`: the body -> `Request`.
+
+Every field that OpenAI documents is translated, emulated, noted as adapted, or refused; `_HANDLED` names them all. Fields
+beyond those go on as `extra`. Source: OpenAI's published OpenAPI document 2.3, August 2026; error texts as in `fields.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy.apis import fields
+from proxy.apis.chat.messages import parse_messages
+from proxy.errors import InvalidRequest, UnsupportedParameter
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.request import Request, Sampling
+
+MAX_CHOICES = 128
+_MAX_STOPS = 4
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+_INT64 = (-(2**63), 2**63 - 1)
+_MOST_TOKENS = 2**31 - 1
+
+_HANDLED = frozenset(
+    """audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages
+    metadata modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key
+    prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop
+    store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity
+    web_search_options""".split()
+)
+
+
+class ChatRequest:
+    """What the reply needs to know beside the `Request`: only this API has it."""
+
+    __slots__ = ("includes_usage", "request")
+
+    def __init__(self, request: Request, includes_usage: bool) -> None:
+        self.request = request
+        self.includes_usage = includes_usage
+
+
+def parse(body: Any, adapted: Adaptations, max_choices: int = MAX_CHOICES) -> ChatRequest:
+    """Raises `InvalidRequest` with the `param` at fault."""
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"Invalid body: expected an object, but got {fields.kind_of(body)} instead.", code="invalid_type")
+    model = fields.string(body, "model")
+    if not model:
+        raise InvalidRequest("you must provide a model parameter")
+    if body.get("messages") is None and "input" in body:
+        raise InvalidRequest(
+            "Missing required parameter: 'messages'. The body has 'input', as for /v1/responses.",
+            param="messages",
+            code="missing_required_parameter",
+        )
+    _refuse_what_would_change_the_answer(body)
+    stream = fields.boolean(body, "stream") or False
+    sampling, spelled = _sampling(body)
+    _note_what_has_no_effect(body, adapted)
+    request = Request(
+        model=model,
+        messages=parse_messages(body, adapted),
+        sampling=sampling,
+        choices=fields.integer(body, "n", 1, max_choices) or 1,
+        stream=stream,
+        end_user=_end_user(body, spelled),
+        service_tier=_service_tier(body, adapted),
+        extra={name: value for name, value in body.items() if name not in _HANDLED and value is not None},
+        spelled=spelled,
+    )
+    options = fields.mapping(body, "stream_options") or {}
+    includes_usage = fields.boolean(options, "include_usage", "stream_options") or False
+    # Padding against traffic analysis, which may be left out.
+    fields.boolean(options, "include_obfuscation", "stream_options")
+    return ChatRequest(request, includes_usage and stream)
+
+
+def _sampling(body: Mapping[str, Any]) -> tuple[Sampling, dict[str, str]]:
+    spelled: dict[str, str] = {}
+    max_tokens = fields.integer(body, "max_tokens", 1, _MOST_TOKENS)
+    newer = fields.integer(body, "max_completion_tokens", 1, _MOST_TOKENS)
+    if newer is not None:
+        max_tokens, spelled["max_tokens"] = newer, "max_completion_tokens"
+    sampling = Sampling(
+        max_tokens=max_tokens,
+        temperature=fields.decimal(body, "temperature", 0, 2),
+        top_p=fields.decimal(body, "top_p", 0, 1),
+        stop=_stop(body),
+        seed=fields.integer(body, "seed", *_INT64),
+        frequency_penalty=fields.decimal(body, "frequency_penalty", -2, 2),
+        presence_penalty=fields.decimal(body, "presence_penalty", -2, 2),
+        reasoning_effort=fields.word(body, "reasoning_effort", _EFFORTS),
+    )
+    return sampling, spelled
+
+
+def _stop(body: Mapping[str, Any]) -> list[str]:
+    value = body.get("stop")
+    if value is None:
+        return []
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list):
+        raise fields.wrong_type("stop", "one of a string or array of strings", value)
+    if len(value) > _MAX_STOPS:
+        raise fields.too_long("stop", "array", _MAX_STOPS, len(value))
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            raise fields.wrong_type(f"stop[{index}]", "a string", item)
+    # An empty one never stops anything.
+    return [item for item in value if item]
+
+
+def _end_user(body: Mapping[str, Any], spelled: dict[str, str]) -> str | None:
+    older, newer = fields.string(body, "user"), fields.string(body, "safety_identifier")
+    spelled["end_user"] = "user" if newer is None else "safety_identifier"
+    return older if newer is None else newer
+
+
+def _service_tier(body: Mapping[str, Any], adapted: Adaptations) -> str | None:
+    tier = fields.word(body, "service_tier", _TIERS)
+    if tier == "scale":
+        adapted.change("service_tier", "default", "Bedrock has no such tier.")
+        return None
+    if tier == "fast":
+        return "priority"
+    return tier if tier in ("flex", "priority") else None
+
+
+def _refuse_what_would_change_the_answer(body: Mapping[str, Any]) -> None:
+    """These say what the answer must be, and nothing here can make it so. Their idle values pass."""
+    for name in ("audio", "moderation", "web_search_options"):
+        if fields.mapping(body, name) is not None:
+            raise _unsupported(name)
+    if fields.boolean(body, "logprobs"):
+        raise _unsupported("logprobs")
+    if fields.integer(body, "top_logprobs", 0, 20):
+        raise _unsupported("top_logprobs")
+    if fields.mapping(body, "logit_bias"):
+        raise _unsupported("logit_bias")
+    for index, modality in enumerate(fields.array(body, "modalities", "an array of strings") or ()):
+        if modality != "text":
+            raise fields.unsupported_value(f"modalities[{index}]", str(modality))
+    for name in ("tools", "functions"):
+        if fields.array(body, name, "an array of objects"):
+            raise _unsupported(name)
+    for name in ("tool_choice", "function_call"):
+        if body.get(name) not in (None, "none", "auto"):
+            raise InvalidRequest(
+                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.", param=name
+            )
+    response_format = fields.mapping(body, "response_format")
+    if response_format is not None:
+        wanted = fields.word(
+            response_format, "type", ("text", "json_object", "json_schema"), "response_format"
+        )
+        if wanted is None:
+            raise fields.missing("response_format.type")
+        if wanted != "text":
+            raise fields.unsupported_value("response_format.type", wanted)
+
+
+def _note_what_has_no_effect(body: Mapping[str, Any], adapted: Adaptations) -> None:
+    """Hints on speed, storage and style: the answer is as good without them."""
+    if fields.boolean(body, "store"):
+        adapted.drop("store", "Nothing is stored here.")
+    fields.boolean(body, "parallel_tool_calls")
+    _metadata(body, adapted)
+    if fields.mapping(body, "prediction") is not None:
+        adapted.drop("prediction", "Bedrock has no predicted outputs.")
+    for name, read in (
+        ("prompt_cache_key", fields.string),
+        ("prompt_cache_retention", fields.string),
+        ("prompt_cache_options", fields.mapping),
+    ):
+        if read(body, name) is not None:
+            adapted.drop(name, "Bedrock caches by prefix and marks.")
+    if fields.word(body, "verbosity", ("low", "medium", "high")) in ("low", "high"):
+        adapted.drop("verbosity", "The model has no such setting.")
+
+
+def _metadata(body: Mapping[str, Any], adapted: Adaptations) -> None:
+    metadata = fields.mapping(body, "metadata")
+    if not metadata:
+        return
+    if len(metadata) > 16:
+        raise InvalidRequest(
+            f"Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object "
+            f"with {len(metadata)} properties instead.",
+            param="metadata",
+            code="object_above_max_properties",
+        )
+    for key in metadata:
+        value = fields.string(metadata, key, "metadata")
+        if value is not None and len(value) > 512:
+            raise fields.too_long(f"metadata.{key}", "string", 512, len(value))
+    adapted.drop("metadata", "Nothing is stored here.")
+
+
+def _unsupported(name: str) -> UnsupportedParameter:
+    return UnsupportedParameter(f"Unsupported parameter: '{name}' is not supported with this model.", param=name)

@@ -1,0 +1,223 @@
+"""One signed call to Bedrock -> status, headers, body or frames. The only module that talks HTTP.
+
+A call that fails is raised as a `ProxyError`: what AWS said (`bedrock/errors.py`), or what happened on the way there.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from proxy import __version__
+from proxy.bedrock.endpoint import model_path
+from proxy.bedrock.errors import error_from_frame, error_from_response
+from proxy.bedrock.eventstream import BrokenStream, Decoder, Frame
+from proxy.bedrock.sign import sign
+from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamUnreachable
+
+if TYPE_CHECKING:
+    from proxy.bedrock.credentials import Credentials
+
+_EVENT_STREAM = "application/vnd.amazon.eventstream"
+_TRANSPORT_FAILURES = (httpx.TransportError, aiohttp.ClientError, OSError)
+_IDLE_S = 60.0
+"""A connection that nobody used for so long is closed by us: before the 350 s after which NAT and load balancers in
+front of Bedrock forget it in silence."""
+
+
+class Answer:
+    """A 200 of Bedrock. Read it with `body` or `frames`, and `aclose` it in any case."""
+
+    __slots__ = ("_response", "headers")
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.headers: Mapping[str, str] = response.headers
+
+    @property
+    def request_id(self) -> str | None:
+        return self.headers.get("x-amzn-requestid")
+
+    async def body(self) -> bytes:
+        """Raises `UpstreamUnreachable` when the connection breaks."""
+        try:
+            return b"".join([data async for data in self._stream()])
+        except _TRANSPORT_FAILURES as error:
+            raise _unreachable(error) from error
+
+    async def frames(self) -> AsyncIterator[list[Frame]]:
+        """The frames of one network read at a time, those before a failure included.
+
+        Raises `UpstreamBroken` for a broken frame or connection, and the error that an exception frame tells of.
+        """
+        decoder = Decoder()
+        try:
+            async for data in self._stream():
+                try:
+                    frames = decoder.feed(data)
+                except BrokenStream as error:
+                    frames, failure = _until_exception(error.frames)
+                    if frames:
+                        yield frames
+                    if failure is not None:
+                        raise failure from None
+                    raise UpstreamBroken(f"Bedrock's stream is broken: {error}.") from error
+                frames, failure = _until_exception(frames)
+                if frames:
+                    yield frames
+                if failure is not None:
+                    raise failure
+            decoder.close()
+        except _TRANSPORT_FAILURES as error:
+            raise UpstreamBroken("The connection to Bedrock broke off in the middle of the answer.") from error
+        except BrokenStream as error:
+            raise UpstreamBroken(f"Bedrock's stream is broken: {error}.") from error
+
+    async def aclose(self) -> None:
+        """Frees the connection; one that has not been read to its end is closed."""
+        await self._response.stream.aclose()  # type: ignore[union-attr]
+
+    def _stream(self) -> httpx.AsyncByteStream:
+        stream = self._response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        return stream
+
+
+def _until_exception(frames: list[Frame]) -> tuple[list[Frame], ProxyError | None]:
+    for position, frame in enumerate(frames):
+        kind = frame.headers.get(":message-type")
+        # An exception's name under `:event-type` is one too: botocore would take it for an empty event.
+        if kind != "event" or frame.headers.get(":event-type", "").endswith("Exception"):
+            return frames[:position], error_from_frame(frame.headers, frame.payload)
+    return frames, None
+
+
+class BedrockClient:
+    """Calls to one region. `transport` is httpx's interface, so that a test can stand at the wire."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        region: str,
+        credentials: Credentials,
+        transport: httpx.AsyncBaseTransport,
+        connect_s: float = 5.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        url = httpx.URL(endpoint)
+        self.endpoint = endpoint.rstrip("/")
+        self.region = region
+        self._host = url.netloc.decode()
+        self._prefix = url.raw_path.decode().rstrip("/")
+        self._credentials = credentials
+        self._transport = transport
+        self._extensions = {"timeout": {"connect": connect_s}}
+        self._now = now
+
+    async def call(self, model_id: str, operation: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """POST /model/{model_id}/{operation}. Raises `ProxyError` for anything but a 200 with an answer in it."""
+        sent = {"content-type": "application/json", "accept": "application/json", **headers}
+        response = await self._send("POST", model_path(model_id, operation), "", sent, body)
+        is_stream = operation.endswith("-stream")
+        content_type = response.headers.get("content-type", "")
+        if (
+            response.status_code == 200
+            and "x-amzn-errortype" not in response.headers
+            and (content_type.startswith(_EVENT_STREAM) or not is_stream)
+        ):
+            return Answer(response)
+        answer = Answer(response)
+        try:
+            text = await answer.body()
+        finally:
+            await answer.aclose()
+        raise error_from_response(response.status_code, response.headers, text)
+
+    async def get(self, path: str, query: str) -> tuple[int, bytes]:
+        """GET, for the control plane: status and body."""
+        response = await self._send("GET", path, query, {"accept": "application/json"}, b"")
+        answer = Answer(response)
+        try:
+            return response.status_code, await answer.body()
+        finally:
+            await answer.aclose()
+
+    async def _send(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+        identity = await self._credentials.identity()
+        path = self._prefix + path
+        headers |= sign(
+            identity,
+            method=method,
+            region=self.region,
+            host=self._host,
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+            now=self._now(),
+        )
+        headers["host"] = self._host
+        # Not signed: a hop on the way may change them.
+        headers["user-agent"] = f"bedrock-proxy/{__version__}"
+        headers["accept-encoding"] = "identity"
+        url = self.endpoint[: len(self.endpoint) - len(self._prefix)] + path + (f"?{query}" if query else "")
+        request = httpx.Request(method, url, headers=headers, content=body, extensions=self._extensions)
+        try:
+            return await self._transport.handle_async_request(request)
+        except _TRANSPORT_FAILURES as error:
+            raise _unreachable(error) from error
+
+    async def refresh_credentials(self, error: CredentialsExpired) -> None:
+        """Reads the credentials anew, after Bedrock has said that they have expired."""
+        await self._credentials.refresh()
+
+
+def _unreachable(error: BaseException) -> UpstreamUnreachable:
+    return UpstreamUnreachable(f"The connection to Bedrock failed ({type(error.__cause__ or error).__name__}).")
+
+
+def open_transport(endpoint: str, ca_bundle: str | None = None) -> httpx.AsyncBaseTransport:
+    """The real one: aiohttp's connections behind httpx's interface. Needs a running loop; `aclose` it."""
+    context = httpx.create_ssl_context(verify=ca_bundle or True)
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        ssl=context,
+        keepalive_timeout=_IDLE_S,
+        socket_factory=_socket_with_keepalive,
+    )
+    session = aiohttp.ClientSession(
+        connector=connector,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    return AiohttpTransport(client=session, verify=context, proxy=_outbound_proxy(endpoint))
+
+
+def _outbound_proxy(endpoint: str) -> httpx.Proxy | None:
+    """The operator's HTTPS_PROXY and NO_PROXY, read once."""
+    url = httpx.URL(endpoint)
+    address = urllib.request.getproxies().get(url.scheme)
+    if not address or urllib.request.proxy_bypass(url.netloc.decode()):
+        return None
+    return httpx.Proxy(address)
+
+
+def _socket_with_keepalive(address: aiohttp.AddrInfoType) -> socket.socket:
+    """TCP keep-alive, so that a peer that vanished is noticed in a long silence too."""
+    family, kind, protocol, _, _ = address
+    opened = socket.socket(family, kind, protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    opened.setblocking(False)
+    return opened

@@ -1,0 +1,51 @@
+"""What a family hands to the pipeline: one call to Bedrock, and the objects that read what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.bedrock.eventstream import Frame
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.events import Event
+from proxy.neutral.reply import Reply, Usage
+from proxy.neutral.request import Request
+from proxy.routing.catalog import Model
+
+
+@dataclass(slots=True)
+class Call:
+    """A request body in the family's own form."""
+
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    """Beside content-type, signing and host."""
+    stops: list[str] = field(default_factory=list)
+    """Stop sequences that the model cannot be told of: the pipeline matches them in the text."""
+
+
+class StreamReader(Protocol):
+    """One per answer. Frames in, events out; `close` raises `UpstreamBroken` when the answer has no end."""
+
+    def feed(self, frames: list[Frame]) -> list[Event]: ...
+
+    def close(self) -> None: ...
+
+    def usage_so_far(self) -> Usage:
+        """For an answer that is ended before its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that share a wire form."""
+
+    operation: str
+    """The last part of the URL: `invoke`, `converse`."""
+    stream_operation: str
+    build: Callable[[Request, Model, Adaptations], Call]
+    """Raises `InvalidRequest` for what the model cannot take; notes in the `Adaptations` what it has to change."""
+    parse: Callable[[bytes], Reply]
+    """The body of a 200. Raises `UpstreamBroken` when it is not an answer."""
+    reader: Callable[[], StreamReader]

@@ -1,0 +1,93 @@
+"""A Claude answer -> `Reply`.
+
+    {"type": "message", "content": [{"type": "text", "text": "…"}, …], "stop_reason": "end_turn", "stop_sequence": null,
+     "usage": {"input_tokens": 10, "output_tokens": 4, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}}
+
+Source: Anthropic API documentation, "Messages", 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from proxy.errors import UpstreamBroken
+from proxy.families.invoke import INTERVENED
+from proxy.neutral.reply import FinishReason, Reply, Usage
+
+FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
+    {
+        "end_turn": FinishReason.STOP,
+        "stop_sequence": FinishReason.STOP,
+        "max_tokens": FinishReason.LENGTH,
+        "model_context_window_exceeded": FinishReason.LENGTH,
+        "tool_use": FinishReason.TOOL_USE,
+        "refusal": FinishReason.FILTERED,
+        # The turn is not over: to be sent again, it would go on.
+        "pause_turn": FinishReason.LENGTH,
+        "compaction": FinishReason.LENGTH,
+    }
+)
+
+
+class OutputDetails(msgspec.Struct):
+    thinking_tokens: int = 0
+
+
+class WireUsage(msgspec.Struct):
+    """Every field may be missing or null: cache fields are, on older models, and stream events repeat only some."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens_details: OutputDetails | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+    thinking: str = ""
+
+
+class _Answer(msgspec.Struct):
+    content: list[_Block]
+    usage: WireUsage
+    stop_reason: str
+    stop_sequence: str | None = None
+    guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+
+
+_read = msgspec.json.Decoder(_Answer).decode
+
+
+def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
+    if guardrail_action == INTERVENED:
+        return FinishReason.FILTERED
+    return FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+
+
+def parse(body: bytes) -> Reply:
+    try:
+        answer = _read(body)
+    except msgspec.MsgspecError as error:
+        raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
+    texts = [block.text for block in answer.content if block.type == "text"]
+    thoughts = [block.thinking for block in answer.content if block.type == "thinking"]
+    usage = answer.usage
+    return Reply(
+        text="".join(texts) if texts else None,
+        reasoning="".join(thoughts) if thoughts else None,
+        finish=finish_reason(answer.stop_reason, answer.guardrail_action),
+        finish_word=answer.stop_reason,
+        stop_sequence=answer.stop_sequence,
+        usage=Usage(
+            input_tokens=usage.input_tokens or 0,
+            output_tokens=usage.output_tokens or 0,
+            cache_read_tokens=usage.cache_read_input_tokens or 0,
+            cache_write_tokens=usage.cache_creation_input_tokens or 0,
+            reasoning_tokens=usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else 0,
+        ),
+    )

@@ -1,0 +1,209 @@
+"""Claude's stream events -> events.
+
+    message_start, (content_block_start, content_block_delta*, content_block_stop)*, message_delta+, message_stop
+    with ping anywhere; an `error` event in place of any of them
+
+Source: Anthropic API documentation, "Streaming messages", 2026.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from proxy import jsonio
+from proxy.bedrock.errors import error_from_claude
+from proxy.bedrock.eventstream import Frame
+from proxy.errors import UpstreamBroken
+from proxy.families.claude.reply import WireUsage, finish_reason
+from proxy.families.invoke import Metrics, chunk
+from proxy.neutral.events import (
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    Unrecognised,
+    UsageReport,
+)
+from proxy.neutral.reply import Usage
+
+
+class _Delta(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+    thinking: str = ""
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+    thinking: str = ""
+
+
+class _Message(msgspec.Struct):
+    usage: WireUsage | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    delta: _Delta | None = None
+    content_block: _Block | None = None
+    message: _Message | None = None
+    usage: WireUsage | None = None
+    metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
+    guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+
+
+_read = msgspec.json.Decoder(_Event).decode
+_BLOCK_KINDS = {
+    "text": BlockKind.TEXT,
+    "thinking": BlockKind.REASONING,
+    "redacted_thinking": BlockKind.REASONING,
+}
+_SILENT_DELTAS = frozenset({"signature_delta"})
+_BYTES_A_TOKEN = 4
+"""A rule of thumb, for answers that are ended early and so never get their count."""
+
+
+class ClaudeStream:
+    """One per answer. It takes frames as they come and gives the events they make."""
+
+    __slots__ = ("_guardrail_action", "_is_ended", "_open", "_output_bytes", "_stop_sequence", "_usage", "_word")
+
+    def __init__(self) -> None:
+        self._usage = Usage()
+        self._output_bytes = 0
+        self._open: BlockKind | None = None
+        self._word: str | None = None
+        self._stop_sequence: str | None = None
+        self._guardrail_action: str | None = None
+        self._is_ended = False
+
+    def feed(self, frames: list[Frame]) -> list[Event]:
+        """Raises `UpstreamBroken` for what cannot be read, and the error that the model itself sends in its stream."""
+        out: list[Event] = []
+        for frame in frames:
+            inner = chunk(frame)
+            if isinstance(inner, Unrecognised):
+                out.append(inner)
+                continue
+            try:
+                event = _read(inner)
+            except msgspec.MsgspecError as error:
+                raise UpstreamBroken(f"Bedrock sent a Claude event that cannot be read: {error}") from None
+            delta = event.delta
+            if event.type == "content_block_delta" and delta is not None and delta.type == "text_delta":
+                if self._open is not BlockKind.TEXT:
+                    self._start(BlockKind.TEXT, out)
+                self._output_bytes += len(delta.text)
+                out.append(TextDelta(delta.text))
+            else:
+                self._rare(event, inner, out)
+        return out
+
+    def close(self) -> None:
+        if not self._is_ended:
+            raise UpstreamBroken("Bedrock's stream ended before the answer did.")
+
+    def usage_so_far(self) -> Usage:
+        """For an answer that is ended early. Claude counts its output at the end only: till then it is estimated."""
+        output_tokens = max(self._usage.output_tokens, -(-self._output_bytes // _BYTES_A_TOKEN))
+        return replace(self._usage, output_tokens=output_tokens, is_estimate=True)
+
+    def _rare(self, event: _Event, inner: bytes, out: list[Event]) -> None:
+        if event.guardrail_action is not None:
+            self._guardrail_action = event.guardrail_action
+        match event.type:
+            case "content_block_delta":
+                self._delta(event.delta, out)
+            case "content_block_start":
+                self._block(event.content_block, out)
+            case "content_block_stop":
+                self._stop_block(out)
+            case "message_start":
+                if event.message is not None:
+                    self._count(event.message.usage, None)
+                    out.append(UsageReport(self._usage))
+            case "message_delta":
+                if event.delta is not None and event.delta.stop_reason is not None:
+                    self._word, self._stop_sequence = event.delta.stop_reason, event.delta.stop_sequence
+                self._count(event.usage, None)
+            case "message_stop":
+                self._count(None, event.metrics)
+                self._end(out)
+            case "error":
+                raise error_from_claude(jsonio.decode(inner))
+            case "ping":
+                pass
+            case other:
+                out.append(Unrecognised(f"Claude event {other!r}"))
+
+    def _delta(self, delta: _Delta | None, out: list[Event]) -> None:
+        if delta is None:
+            raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
+        if delta.type == "thinking_delta":
+            if self._open is not BlockKind.REASONING:
+                self._start(BlockKind.REASONING, out)
+            self._output_bytes += len(delta.thinking)
+            out.append(ReasoningDelta(delta.thinking))
+        elif delta.type not in _SILENT_DELTAS:
+            out.append(Unrecognised(f"Claude delta {delta.type!r}"))
+
+    def _block(self, block: _Block | None, out: list[Event]) -> None:
+        if block is None:
+            raise UpstreamBroken("Bedrock sent the start of a Claude block without the block.")
+        kind = _BLOCK_KINDS.get(block.type)
+        if kind is None:
+            self._stop_block(out)
+            out.append(Unrecognised(f"Claude block {block.type!r}"))
+            return
+        self._start(kind, out)
+        if block.text:
+            out.append(TextDelta(block.text))
+        if block.thinking:
+            out.append(ReasoningDelta(block.thinking))
+
+    def _start(self, kind: BlockKind, out: list[Event]) -> None:
+        self._stop_block(out)
+        self._open = kind
+        out.append(BlockStart(kind))
+
+    def _stop_block(self, out: list[Event]) -> None:
+        if self._open is not None:
+            self._open = None
+            out.append(BlockStop())
+
+    def _count(self, wire: WireUsage | None, metrics: Metrics | None) -> None:
+        """Counts are cumulative, and some stand in only one of the places: the largest is the truth."""
+        old = self._usage
+        if wire is not None:
+            details = wire.output_tokens_details
+            self._usage = Usage(
+                max(old.input_tokens, wire.input_tokens or 0),
+                max(old.output_tokens, wire.output_tokens or 0),
+                max(old.cache_read_tokens, wire.cache_read_input_tokens or 0),
+                max(old.cache_write_tokens, wire.cache_creation_input_tokens or 0),
+                max(old.reasoning_tokens, details.thinking_tokens if details else 0),
+            )
+        if metrics is not None:
+            self._usage = replace(
+                self._usage,
+                input_tokens=max(old.input_tokens, metrics.input_token_count),
+                output_tokens=max(old.output_tokens, metrics.output_token_count),
+                cache_read_tokens=max(old.cache_read_tokens, metrics.cache_read_input_token_count),
+                cache_write_tokens=max(old.cache_write_tokens, metrics.cache_write_input_token_count),
+            )
+
+    def _end(self, out: list[Event]) -> None:
+        if self._word is None:
+            raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
+        self._stop_block(out)
+        self._is_ended = True
+        out.append(UsageReport(self._usage))
+        out.append(Finish(finish_reason(self._word, self._guardrail_action), self._word, self._stop_sequence))

@@ -1,0 +1,67 @@
+"""A Llama answer -> `Reply`.
+
+    {"generation": "Hello!", "prompt_token_count": 14, "generation_token_count": 4, "stop_reason": "stop"}
+
+Source: AWS Bedrock user guide, "Meta Llama models", 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from proxy.errors import UpstreamBroken
+from proxy.families.invoke import INTERVENED, Metrics
+from proxy.families.llama.template import TEMPLATES
+from proxy.neutral.reply import FinishReason, Reply, Usage
+
+FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
+    {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+)
+END_TOKENS = tuple(sorted({token for template in TEMPLATES.values() for token in template.end_tokens}))
+
+
+class Answer(msgspec.Struct):
+    """The whole answer, and each piece of a stream: there counts are cumulative and null where they are not told."""
+
+    generation: str | None
+    prompt_token_count: int | None = None
+    generation_token_count: int | None = None
+    stop_reason: str | None = None
+    metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
+    guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+
+
+_read = msgspec.json.Decoder(Answer).decode
+
+
+def read(text: bytes) -> Answer:
+    try:
+        return _read(text)
+    except msgspec.MsgspecError as error:
+        raise UpstreamBroken(f"Bedrock's answer is not that of a Llama model: {error}") from None
+
+
+def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
+    if guardrail_action == INTERVENED:
+        return FinishReason.FILTERED
+    return FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+
+
+def without_end_token(text: str) -> str:
+    """An end-of-turn token that leaked into the very end of an answer, taken away."""
+    return next((text.removesuffix(token) for token in END_TOKENS if text.endswith(token)), text)
+
+
+def parse(body: bytes) -> Reply:
+    answer = read(body)
+    if answer.stop_reason is None or answer.generation is None:
+        raise UpstreamBroken("Bedrock's answer has no stop reason.")
+    return Reply(
+        text=without_end_token(answer.generation),
+        finish=finish_reason(answer.stop_reason, answer.guardrail_action),
+        finish_word=answer.stop_reason,
+        usage=Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0),
+    )

@@ -1,0 +1,85 @@
+"""Llama's stream -> events.
+
+    {"generation": "Hel", "prompt_token_count": 14, "generation_token_count": 1, "stop_reason": null}
+    {"generation": "lo!", "prompt_token_count": null, "generation_token_count": 2, "stop_reason": "stop",
+     "amazon-bedrock-invocationMetrics": {…}}
+
+The prompt is counted in the first piece only, the answer cumulatively in every one.
+"""
+
+from __future__ import annotations
+
+from proxy.bedrock.eventstream import Frame
+from proxy.errors import UpstreamBroken
+from proxy.families.invoke import chunk
+from proxy.families.llama.reply import END_TOKENS, Answer, finish_reason, read, without_end_token
+from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta, Unrecognised, UsageReport
+from proxy.neutral.reply import Usage
+from proxy.neutral.stops import longest_open_end
+
+
+class LlamaStream:
+    """One per answer. It takes frames as they come and gives the events they make."""
+
+    __slots__ = ("_held", "_is_ended", "_is_open", "_usage")
+
+    def __init__(self) -> None:
+        self._usage = Usage()
+        self._held = ""
+        self._is_open = False
+        self._is_ended = False
+
+    def feed(self, frames: list[Frame]) -> list[Event]:
+        """Raises `UpstreamBroken` for what cannot be read."""
+        out: list[Event] = []
+        for frame in frames:
+            inner = chunk(frame)
+            if isinstance(inner, Unrecognised):
+                out.append(inner)
+                continue
+            piece = read(inner)
+            self._count(piece)
+            if not self._is_open:
+                self._is_open = True
+                out.append(BlockStart(BlockKind.TEXT))
+            text = piece.generation
+            if text:
+                if self._held or "<" in text:
+                    text = self._hold_back_end_token(text)
+                if text:
+                    out.append(TextDelta(text))
+            if piece.stop_reason is not None and not self._is_ended:
+                self._end(piece.stop_reason, piece, out)
+        return out
+
+    def close(self) -> None:
+        if not self._is_ended:
+            raise UpstreamBroken("Bedrock's stream ended before the answer did.")
+
+    def usage_so_far(self) -> Usage:
+        return self._usage
+
+    def _count(self, piece: Answer) -> None:
+        usage = self._usage
+        usage.input_tokens = piece.prompt_token_count or usage.input_tokens
+        usage.output_tokens = piece.generation_token_count or usage.output_tokens
+        if piece.metrics is not None:
+            usage.input_tokens = max(usage.input_tokens, piece.metrics.input_token_count)
+            usage.output_tokens = max(usage.output_tokens, piece.metrics.output_token_count)
+
+    def _hold_back_end_token(self, text: str) -> str:
+        """An end-of-turn token that leaks stands at the very end of an answer, whole or in pieces."""
+        text = self._held + text
+        size = longest_open_end(text, END_TOKENS)
+        for token in END_TOKENS:
+            if text.endswith(token):
+                size = len(token)
+        self._held = text[len(text) - size :]
+        return text[: len(text) - size]
+
+    def _end(self, word: str, piece: Answer, out: list[Event]) -> None:
+        held = without_end_token(self._held)
+        if held:
+            out.append(TextDelta(held))
+        self._is_ended = True
+        out += [BlockStop(), UsageReport(self._usage), Finish(finish_reason(word, piece.guardrail_action), word)]

@@ -1,0 +1,50 @@
+"""The sampling fields that more than one family treats alike."""
+
+from __future__ import annotations
+
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.request import Request
+from proxy.routing.catalog import Model
+
+_USEFUL_OUTPUT_TOKENS = 32_768
+"""Asked for when the client names no limit and the model has more. Bedrock reserves the number against the account's
+tokens per minute before it starts, so the 128,000 of a large model would throttle its owner for nothing. (AWS Bedrock
+user guide, "Token burndown", 2026.)"""
+
+
+def max_tokens(request: Request, model: Model, adapted: Adaptations) -> int:
+    """What the client asked for, within what the model has; else the model's useful maximum."""
+    asked = request.sampling.max_tokens
+    if asked is None:
+        return min(model.max_output_tokens, _USEFUL_OUTPUT_TOKENS)
+    if asked > model.max_output_tokens:
+        adapted.take(request.param("max_tokens"), asked, model.max_output_tokens)
+        return model.max_output_tokens
+    return asked
+
+
+def temperature(request: Request, adapted: Adaptations) -> float | None:
+    """OpenAI's 0 to 2 in Bedrock's 0 to 1."""
+    asked = request.sampling.temperature
+    if asked is not None and asked > 1:
+        adapted.take("temperature", asked, 1)
+        return 1.0
+    return asked
+
+
+def drop_what_bedrock_lacks(request: Request, adapted: Adaptations) -> None:
+    """`seed` and the penalties exist on no model of ours. A penalty of 0 is the default and needs no word."""
+    sampling = request.sampling
+    if sampling.seed is not None:
+        adapted.drop("seed", "Bedrock has no seed.")
+    if sampling.frequency_penalty:
+        adapted.drop("frequency_penalty", "Bedrock has no penalties.")
+    if sampling.presence_penalty:
+        adapted.drop("presence_penalty", "Bedrock has no penalties.")
+    if sampling.reasoning_effort is not None:
+        adapted.drop("reasoning_effort", "Its depth of reasoning cannot be chosen here.")
+
+
+def service_tier_headers(request: Request) -> dict[str, str]:
+    """The InvokeModel header for a tier other than the default (botocore 1.44 service model)."""
+    return {"x-amzn-bedrock-service-tier": request.service_tier} if request.service_tier else {}

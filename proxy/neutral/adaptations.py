@@ -1,0 +1,69 @@
+"""What was changed on the way to the model, by name. Nothing a client sent is lost in silence.
+
+In strict mode the first change is refused instead: an `UnsupportedParameter` with its `param`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy.errors import UnsupportedParameter
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\[\]+:/>-]")
+_LONGEST_HEADER = 1_800
+
+
+class Adaptations:
+    """Collects the changes of one request. Translators call `drop`, `take` or `change`; `header` tells the client."""
+
+    __slots__ = ("_items", "is_strict")
+
+    def __init__(self, is_strict: bool = False) -> None:
+        self.is_strict = is_strict
+        self._items: dict[str, str] = {}
+
+    def drop(self, param: str, why: str) -> None:
+        """The field has no effect on the answer."""
+        if self.is_strict:
+            raise UnsupportedParameter(f"Unsupported parameter: '{param}' is not supported with this model. {why}", param=param)
+        self._items[param] = "dropped"
+
+    def take(self, param: str, sent: float, used: float) -> None:
+        """The nearest value that the model has was used."""
+        if self.is_strict:
+            raise UnsupportedParameter(
+                f"Unsupported value: '{param}' does not support {sent:g} with this model. The nearest it has is {used:g}.",
+                param=param,
+                code="unsupported_value",
+            )
+        self._items[param] = f"{sent:g}->{used:g}"
+
+    def change(self, param: str, what: str, why: str) -> None:
+        """The same meaning was said in another way; `what` is one word with hyphens."""
+        if self.is_strict:
+            raise UnsupportedParameter(
+                f"Unsupported value: '{param}' cannot be sent to this model as it is. {why}",
+                param=param,
+                code="unsupported_value",
+            )
+        self._items[param] = what
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def items(self) -> dict[str, str]:
+        """param -> what became of it, in order of appearance."""
+        return dict(self._items)
+
+    def header(self) -> str:
+        """`seed=dropped, temperature=1.4->1, messages[2]=moved`: short, ASCII, split by ", " and then by the first "="."""
+        parts: list[str] = []
+        size = 0
+        for position, (param, what) in enumerate(self._items.items()):
+            part = f"{_UNSAFE.sub('?', param)[:100]}={_UNSAFE.sub('?', what)[:100]}"
+            size += len(part) + 2
+            if size > _LONGEST_HEADER:
+                parts.append(f"more={len(self._items) - position}")
+                break
+            parts.append(part)
+        return ", ".join(parts)

@@ -1,0 +1,63 @@
+"""A reply as it unfolds, in no vendor's spelling.
+
+    (BlockStart  (TextDelta | ReasoningDelta)*  BlockStop)*  Finish     with UsageReport anywhere
+
+Blocks do not overlap. Every delta stands inside an open block of its kind; readers supply the start that some wires leave
+out. `Finish` comes once. A `UsageReport` counts everything so far: a later one replaces an earlier one, and one may follow
+`Finish`. A failure is not an event: readers raise it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from proxy.neutral.reply import FinishReason, Usage
+
+
+class BlockKind(Enum):
+    TEXT = "text"
+    REASONING = "reasoning"
+
+
+@dataclass(slots=True)
+class BlockStart:
+    kind: BlockKind
+
+
+@dataclass(slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(slots=True)
+class ReasoningDelta:
+    text: str
+
+
+@dataclass(slots=True)
+class BlockStop:
+    pass
+
+
+@dataclass(slots=True)
+class UsageReport:
+    usage: Usage
+
+
+@dataclass(slots=True)
+class Finish:
+    reason: FinishReason
+    word: str
+    """As the wire said it."""
+    stop_sequence: str | None = None
+
+
+@dataclass(slots=True)
+class Unrecognised:
+    """The wire carried something new, `what`, that was left out. The pipeline writes it to the log."""
+
+    what: str
+
+
+Event = BlockStart | TextDelta | ReasoningDelta | BlockStop | UsageReport | Finish | Unrecognised

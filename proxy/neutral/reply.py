@@ -1,0 +1,60 @@
+"""A whole answer, in no vendor's spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class FinishReason(Enum):
+    """Why the model stopped. The wire's own word stands beside it wherever it goes."""
+
+    STOP = "stop"
+    """It was done, or met a stop sequence."""
+    LENGTH = "length"
+    """The answer is not complete: a limit was met."""
+    TOOL_USE = "tool_use"
+    """It waits for the results of the tools it called."""
+    FILTERED = "filtered"
+    """A refusal, a content filter or a guardrail."""
+    UNKNOWN = "unknown"
+    """A word that no table of ours has. Never shown as STOP."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens as Bedrock counted them."""
+
+    input_tokens: int = 0
+    """Without those read from or written to the cache."""
+    output_tokens: int = 0
+    """Reasoning included."""
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    """The part of the output that is reasoning, where the model tells."""
+    is_estimate: bool = False
+    """True when the stream was ended early by us and the output is estimated from its text."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.is_estimate or other.is_estimate,
+        )
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer. `text` and `reasoning` are None when the model produced no such block at all."""
+
+    text: str | None
+    finish: FinishReason
+    finish_word: str
+    """As the wire said it: `end_turn`, `max_tokens` …"""
+    usage: Usage
+    reasoning: str | None = None
+    stop_sequence: str | None = None

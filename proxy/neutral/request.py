@@ -1,0 +1,77 @@
+"""A conversation and how it is to go on, in no vendor's spelling. Data without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(slots=True)
+class Text:
+    text: str
+
+
+Block = Text
+"""What a message is made of, in the order the client gave. Every kind of content is a block of its own class."""
+
+
+@dataclass(slots=True)
+class Message:
+    """One turn. Order is kept as received: a system message may stand anywhere, one role may speak twice in a row."""
+
+    role: Role
+    blocks: list[Block]
+    param: str = "messages"
+    """Where the client wrote it, for errors and adaptations: `messages[3]`."""
+
+    @property
+    def text(self) -> str:
+        """The text blocks, joined without anything between."""
+        if len(self.blocks) == 1:
+            return self.blocks[0].text
+        return "".join(block.text for block in self.blocks)
+
+
+@dataclass(slots=True)
+class Sampling:
+    """How to choose tokens. None means that the client left it to the model."""
+
+    max_tokens: int | None = None
+    """Of output, reasoning included."""
+    temperature: float | None = None
+    """0 to 2, as OpenAI counts it."""
+    top_p: float | None = None
+    stop: list[str] = field(default_factory=list)
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: str | None = None
+
+
+@dataclass(slots=True)
+class Request:
+    model: str
+    """As the client named it."""
+    messages: list[Message]
+    sampling: Sampling = field(default_factory=Sampling)
+    choices: int = 1
+    """How many independent answers."""
+    stream: bool = False
+    end_user: str | None = None
+    """The client's own opaque name for its user; sent on hashed only."""
+    service_tier: str | None = None
+    """`priority`, `flex` or None for the default."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Fields we do not know, as received. A family sends on those that are native to it and reports the others."""
+    spelled: dict[str, str] = field(default_factory=dict)
+    """What the client called a field when not by its name here: `{"max_tokens": "max_completion_tokens"}`."""
+
+    def param(self, name: str) -> str:
+        return self.spelled.get(name, name)
