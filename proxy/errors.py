@@ -43,8 +43,9 @@ class ProxyError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     default_code: ClassVar[str | None] = None
-    is_retryable: ClassVar[bool] = False
-    """May the proxy itself try the same call again, before anything has been sent to the client?"""
+    is_retryable: bool = False
+    """May the proxy itself try the same call again, before anything has been sent to the client? One failure can know
+    better than its class."""
 
     def __init__(
         self,
