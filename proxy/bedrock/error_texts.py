@@ -1,8 +1,8 @@
 """What Bedrock's error messages mean. Data and look-ups: fragments of known texts, and the fields they speak of.
 
-The exception's name comes first (see errors.py); these tables refine it. A text is known by a fragment that it contains,
-whatever its case; AWS changes its words without notice, so an unknown text keeps the meaning of its name. Sources: AWS
-"Troubleshooting Amazon Bedrock API error codes", Anthropic "Errors", and texts reported in public, as of 2026.
+The exception's name comes first (see errors.py); these tables refine it. A text is known by a fragment that it
+contains, whatever its case; AWS changes its words without notice, so an unknown text keeps the meaning of its name.
+Sources: AWS "Troubleshooting Amazon Bedrock API error codes", Anthropic "Errors", and texts reported in public, 2026.
 """
 
 from __future__ import annotations

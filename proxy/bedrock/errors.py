@@ -1,9 +1,9 @@
 """What AWS answers when it refuses or fails -> the `ProxyError` to raise.
 
 Three wires say the same thing: an HTTP response that is an error, an exception frame inside an event stream, and an
-event of Claude's, `{"type": "error"}`. Each is brought to a name of AWS's, a message and a few numbers. The name decides
-first, the known texts of error_texts.py refine it. What Bedrock said stays in the message, without ARNs and account
-numbers; of texts about the proxy's own credentials nothing stays, for they can quote what was signed.
+event of Claude's, `{"type": "error"}`. Each is brought to a name of AWS's, a message and a few numbers. The name
+decides first, the known texts of error_texts.py refine it. What Bedrock said stays in the message, without ARNs and
+account numbers; of texts about the proxy's own credentials nothing stays, for they can quote what was signed.
 
 Sources: botocore 1.44 service model and `parsers.py` (how the name is found), AWS "Common error types", Anthropic
 "Errors" in the API reference.
