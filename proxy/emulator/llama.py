@@ -1,0 +1,113 @@
+"""How the emulated Llama answers: one text, cut at `max_gen_len`, as one body or as stream chunks.
+
+Shapes: Amazon Bedrock user guide, "Meta Llama models". There are no stop sequences. A prompt that does not end in a
+blank line is continued with one, as the model does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.emulator.echo import say
+from proxy.emulator.llama_rules import read_prompt
+from proxy.emulator.models import Model
+from proxy.emulator.refusal import invalid
+from proxy.emulator.script import Script
+from proxy.emulator.tokens import count, tokenise
+
+DEFAULT_MAX_GEN_LEN = 512
+PER_IMAGE = 1000
+
+
+@dataclass(slots=True)
+class Answer:
+    pieces: list[str]
+    stop_reason: str
+    input_tokens: int
+    output_tokens: int
+
+
+def count_input(body: Mapping[str, Any]) -> int:
+    return count(body["prompt"]) + PER_IMAGE * len(body.get("images", []))
+
+
+def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
+    """The answer to a valid body. Raises `Refusal` when the prompt is too long for the model."""
+    input_tokens = count_input(body)
+    room = model.context_tokens - input_tokens
+    if room <= 0:
+        raise invalid(
+            f"This model's maximum context length is {model.context_tokens} tokens. Please reduce the length of the "
+            "prompt"
+        )
+    text, pieces = _pieces(body, model, script)
+    stop_reason = script.stop_reason or "stop"
+    limit = min(body.get("max_gen_len", DEFAULT_MAX_GEN_LEN), room)
+    tokens = tokenise(text)
+    if script.stop_reason is None and len(tokens) > limit:
+        pieces, stop_reason = _cut(pieces, len("".join(tokens[:limit]))), "length"
+    output_tokens = count("".join(pieces))
+    return Answer(
+        pieces,
+        stop_reason,
+        script.usage.get("prompt_token_count", input_tokens),
+        script.usage.get("generation_token_count", output_tokens),
+    )
+
+
+def render(given: Answer) -> dict[str, Any]:
+    """The body of InvokeModel."""
+    return {
+        "generation": "".join(given.pieces),
+        "prompt_token_count": given.input_tokens,
+        "generation_token_count": given.output_tokens,
+        "stop_reason": given.stop_reason,
+    }
+
+
+def events(given: Answer, metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chunks of InvokeModelWithResponseStream: the first alone counts the prompt, the last alone has a reason."""
+    done = 0
+    for index, piece in enumerate(given.pieces):
+        done += count(piece)
+        yield {
+            "generation": piece,
+            "prompt_token_count": None if index else given.input_tokens,
+            "generation_token_count": min(done, given.output_tokens),
+            "stop_reason": None,
+        }
+    yield {
+        "generation": "",
+        "prompt_token_count": None if given.pieces else given.input_tokens,
+        "generation_token_count": given.output_tokens,
+        "stop_reason": given.stop_reason,
+        "amazon-bedrock-invocationMetrics": dict(metrics),
+    }
+
+
+def last_user_text(body: Any, model: Model) -> str:
+    """The last thing the user said in the prompt; "" where a body, valid or not, has none."""
+    prompt = body.get("prompt") if isinstance(body, dict) else None
+    return read_prompt(prompt, model).user if isinstance(prompt, str) else ""
+
+
+def _pieces(body: Mapping[str, Any], model: Model, script: Script) -> tuple[str, list[str]]:
+    if script.text is not None:
+        pieces = tokenise(script.text) if isinstance(script.text, str) else script.text
+        return "".join(pieces), pieces
+    prompt = read_prompt(body["prompt"], model)
+    text = say(prompt.system, prompt.user).removeprefix(prompt.prefill)
+    if not prompt.ends_in_blank_line:
+        text = "\n\n" + text
+    return text, tokenise(text)
+
+
+def _cut(pieces: list[str], length: int) -> list[str]:
+    kept, left = [], length
+    for piece in pieces:
+        if left > 0:
+            kept.append(piece[:left])
+        left -= len(piece)
+    return kept
