@@ -142,7 +142,8 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     for name, entry in _section(raw, "models").items():
         # One by one: in a mapping, msgspec does not say which entry is at fault.
         _convert(entry, str | ModelEntry, f"models.{name}", where)
-    return _convert(raw, Config, "", where)
+    config: Config = _convert(raw, Config, "", where)
+    return config
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -182,7 +183,7 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping_without_duplicates(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
         seen.add(key)

@@ -105,6 +105,11 @@ class MethodNotAllowed(ProxyError):
     type = "invalid_request_error"
     default_code = "method_not_supported"
 
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+        """The methods there are, for the `Allow` header."""
+
 
 class SlowRequest(ProxyError):
     status = 408

@@ -52,7 +52,9 @@ def missing(param: str) -> InvalidRequest:
 
 def unsupported_value(param: str, value: str) -> InvalidRequest:
     return InvalidRequest(
-        f"Unsupported value: '{param}' does not support '{value}' with this model.", param=param, code="unsupported_value"
+        f"Unsupported value: '{param}' does not support '{value}' with this model.",
+        param=param,
+        code="unsupported_value",
     )
 
 

@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import aiohttp
 import httpx
@@ -19,11 +19,8 @@ from proxy import __version__
 from proxy.bedrock.endpoint import model_path
 from proxy.bedrock.errors import error_from_frame, error_from_response
 from proxy.bedrock.eventstream import BrokenStream, Decoder, Frame
-from proxy.bedrock.sign import sign
-from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamUnreachable
-
-if TYPE_CHECKING:
-    from proxy.bedrock.credentials import Credentials
+from proxy.bedrock.sign import AccessKeys, BearerToken, sign
+from proxy.errors import ProxyError, UpstreamBroken, UpstreamUnreachable
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _TRANSPORT_FAILURES = (httpx.TransportError, aiohttp.ClientError, OSError)
@@ -99,6 +96,14 @@ def _until_exception(frames: list[Frame]) -> tuple[list[Frame], ProxyError | Non
     return frames, None
 
 
+class Identities(Protocol):
+    """Where the keys that sign come from."""
+
+    async def identity(self) -> AccessKeys | BearerToken: ...
+
+    async def refresh(self, used: AccessKeys | BearerToken) -> None: ...
+
+
 class BedrockClient:
     """Calls to one region. `transport` is httpx's interface, so that a test can stand at the wire."""
 
@@ -107,7 +112,7 @@ class BedrockClient:
         *,
         endpoint: str,
         region: str,
-        credentials: Credentials,
+        credentials: Identities,
         transport: httpx.AsyncBaseTransport,
         connect_s: float = 5.0,
         now: Callable[[], float] = time.time,
@@ -121,6 +126,7 @@ class BedrockClient:
         self._transport = transport
         self._extensions = {"timeout": {"connect": connect_s}}
         self._now = now
+        self._used: AccessKeys | BearerToken | None = None
 
     async def call(self, model_id: str, operation: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST /model/{model_id}/{operation}. Raises `ProxyError` for anything but a 200 with an answer in it."""
@@ -151,7 +157,7 @@ class BedrockClient:
             await answer.aclose()
 
     async def _send(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> httpx.Response:
-        identity = await self._credentials.identity()
+        identity = self._used = await self._credentials.identity()
         path = self._prefix + path
         headers |= sign(
             identity,
@@ -175,9 +181,10 @@ class BedrockClient:
         except _TRANSPORT_FAILURES as error:
             raise _unreachable(error) from error
 
-    async def refresh_credentials(self, error: CredentialsExpired) -> None:
-        """Reads the credentials anew, after Bedrock has said that they have expired."""
-        await self._credentials.refresh()
+    async def refresh_credentials(self) -> None:
+        """Reads the credentials anew, after Bedrock has said that those of the last call have expired."""
+        if self._used is not None:
+            await self._credentials.refresh(self._used)
 
 
 def _unreachable(error: BaseException) -> UpstreamUnreachable:

@@ -7,14 +7,14 @@ Source: AWS event stream encoding as in botocore 1.44 `eventstream.py`, includin
 
 from __future__ import annotations
 
+import struct
 from binascii import crc32
 from collections.abc import Iterable
 from dataclasses import dataclass
-from struct import Struct, error as StructError
 
-_PRELUDE = Struct(">III")
-_U16 = Struct(">H")
-_U32 = Struct(">I")
+_PRELUDE = struct.Struct(">III")
+_U16 = struct.Struct(">H")
+_U32 = struct.Struct(">I")
 _MAX_HEADERS = 131_072
 _MAX_TOTAL = 25_165_824 + _MAX_HEADERS + 16
 _FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
@@ -100,7 +100,7 @@ def _read_headers(block: bytes) -> dict[str, str]:
                 at += size
             else:
                 at += _FIXED_SIZES[kind]
-    except (IndexError, KeyError, StructError, UnicodeDecodeError) as error:
+    except (IndexError, KeyError, struct.error, UnicodeDecodeError) as error:
         raise BrokenStream(f"unreadable frame headers: {error!r}") from None
     if at != len(block):
         raise BrokenStream("frame headers run past their length")

@@ -28,6 +28,9 @@ class Call:
 class StreamReader(Protocol):
     """One per answer. Frames in, events out; `close` raises `UpstreamBroken` when the answer has no end."""
 
+    is_ended: bool
+    """The end of the answer has been read; nothing that comes after it matters."""
+
     def feed(self, frames: list[Frame]) -> list[Event]: ...
 
     def close(self) -> None: ...

@@ -25,7 +25,9 @@ class Adaptations:
     def drop(self, param: str, why: str) -> None:
         """The field has no effect on the answer."""
         if self.is_strict:
-            raise UnsupportedParameter(f"Unsupported parameter: '{param}' is not supported with this model. {why}", param=param)
+            raise UnsupportedParameter(
+                f"Unsupported parameter: '{param}' is not supported with this model. {why}", param=param
+            )
         self._items[param] = "dropped"
 
     def take(self, param: str, sent: float, used: float) -> None:

@@ -15,7 +15,6 @@ from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request, Sampling
 
-MAX_CHOICES = 128
 _MAX_STOPS = 4
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
@@ -23,28 +22,54 @@ _INT64 = (-(2**63), 2**63 - 1)
 _MOST_TOKENS = 2**31 - 1
 
 _HANDLED = frozenset(
-    """audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages
-    metadata modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key
-    prompt_cache_options prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop
-    store stream stream_options temperature tool_choice tools top_logprobs top_p user verbosity
-    web_search_options""".split()
+    {
+        "audio",
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "modalities",
+        "model",
+        "moderation",
+        "n",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "seed",
+        "service_tier",
+        "stop",
+        "store",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "verbosity",
+        "web_search_options",
+    }
 )
 
 
-class ChatRequest:
-    """What the reply needs to know beside the `Request`: only this API has it."""
-
-    __slots__ = ("includes_usage", "request")
-
-    def __init__(self, request: Request, includes_usage: bool) -> None:
-        self.request = request
-        self.includes_usage = includes_usage
-
-
-def parse(body: Any, adapted: Adaptations, max_choices: int = MAX_CHOICES) -> ChatRequest:
-    """Raises `InvalidRequest` with the `param` at fault."""
+def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, bool]:
+    """The request, and whether its stream ends in a usage chunk. Raises `InvalidRequest` with the `param` at fault."""
     if not isinstance(body, dict):
-        raise InvalidRequest(f"Invalid body: expected an object, but got {fields.kind_of(body)} instead.", code="invalid_type")
+        raise InvalidRequest(
+            f"Invalid body: expected an object, but got {fields.kind_of(body)} instead.", code="invalid_type"
+        )
     model = fields.string(body, "model")
     if not model:
         raise InvalidRequest("you must provide a model parameter")
@@ -73,7 +98,7 @@ def parse(body: Any, adapted: Adaptations, max_choices: int = MAX_CHOICES) -> Ch
     includes_usage = fields.boolean(options, "include_usage", "stream_options") or False
     # Padding against traffic analysis, which may be left out.
     fields.boolean(options, "include_obfuscation", "stream_options")
-    return ChatRequest(request, includes_usage and stream)
+    return request, includes_usage and stream
 
 
 def _sampling(body: Mapping[str, Any]) -> tuple[Sampling, dict[str, str]]:
@@ -152,9 +177,7 @@ def _refuse_what_would_change_the_answer(body: Mapping[str, Any]) -> None:
             )
     response_format = fields.mapping(body, "response_format")
     if response_format is not None:
-        wanted = fields.word(
-            response_format, "type", ("text", "json_object", "json_schema"), "response_format"
-        )
+        wanted = fields.word(response_format, "type", ("text", "json_object", "json_schema"), "response_format")
         if wanted is None:
             raise fields.missing("response_format.type")
         if wanted != "text":

@@ -10,6 +10,8 @@ from __future__ import annotations
 from proxy import jsonio
 from proxy.apis import sse
 from proxy.apis.chat.reply import FINISH_REASONS, Envelope, render_usage
+from proxy.apis.openai_error import render_error
+from proxy.errors import ProxyError
 from proxy.neutral.events import Event, Finish, ReasoningDelta, TextDelta, UsageReport
 from proxy.neutral.reply import Usage
 
@@ -48,18 +50,17 @@ class ChatStream:
         head, tail = self._heads[choice], self._tail
         out = []
         for event in events:
-            kind = type(event)
-            if kind is TextDelta:
+            if isinstance(event, TextDelta):
                 out.append(b'%b{"content":%b},"finish_reason":null}]%b' % (head, _encode(event.text), tail))
-            elif kind is ReasoningDelta:
+            elif isinstance(event, ReasoningDelta):
                 text = _encode(event.text)
                 out.append(
                     b'%b{"reasoning_content":%b,"reasoning":%b},"finish_reason":null}]%b' % (head, text, text, tail)
                 )
-            elif kind is Finish:
+            elif isinstance(event, Finish):
                 reason = FINISH_REASONS[event.reason].encode()
                 out.append(b'%b{},"finish_reason":"%b"}]%b' % (head, reason, tail))
-            elif kind is UsageReport:
+            elif isinstance(event, UsageReport):
                 self._usage[choice] = event.usage
         return b"".join(out)
 
@@ -69,3 +70,7 @@ class ChatStream:
             return sse.DONE
         usage = _encode(render_usage(sum(self._usage, Usage())))
         return b'%b],"usage":%b}\n\n%b' % (self._head, usage, sse.DONE)
+
+    def fail(self, error: ProxyError) -> bytes:
+        """The end of an answer that failed: SDKs raise it. No finish_reason and no [DONE] go with it."""
+        return sse.data(render_error(error))

@@ -74,7 +74,7 @@ _BYTES_A_TOKEN = 4
 class ClaudeStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_guardrail_action", "_is_ended", "_open", "_output_bytes", "_stop_sequence", "_usage", "_word")
+    __slots__ = ("_guardrail_action", "_open", "_output_bytes", "_stop_sequence", "_usage", "_word", "is_ended")
 
     def __init__(self) -> None:
         self._usage = Usage()
@@ -83,7 +83,7 @@ class ClaudeStream:
         self._word: str | None = None
         self._stop_sequence: str | None = None
         self._guardrail_action: str | None = None
-        self._is_ended = False
+        self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
         """Raises `UpstreamBroken` for what cannot be read, and the error that the model itself sends in its stream."""
@@ -108,7 +108,7 @@ class ClaudeStream:
         return out
 
     def close(self) -> None:
-        if not self._is_ended:
+        if not self.is_ended:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
 
     def usage_so_far(self) -> Usage:
@@ -204,6 +204,6 @@ class ClaudeStream:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
         self._stop_block(out)
-        self._is_ended = True
+        self.is_ended = True
         out.append(UsageReport(self._usage))
         out.append(Finish(finish_reason(self._word, self._guardrail_action), self._word, self._stop_sequence))

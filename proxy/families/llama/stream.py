@@ -21,13 +21,13 @@ from proxy.neutral.stops import longest_open_end
 class LlamaStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_held", "_is_ended", "_is_open", "_usage")
+    __slots__ = ("_held", "_is_open", "_usage", "is_ended")
 
     def __init__(self) -> None:
         self._usage = Usage()
         self._held = ""
         self._is_open = False
-        self._is_ended = False
+        self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
         """Raises `UpstreamBroken` for what cannot be read."""
@@ -48,12 +48,12 @@ class LlamaStream:
                     text = self._hold_back_end_token(text)
                 if text:
                     out.append(TextDelta(text))
-            if piece.stop_reason is not None and not self._is_ended:
+            if piece.stop_reason is not None and not self.is_ended:
                 self._end(piece.stop_reason, piece, out)
         return out
 
     def close(self) -> None:
-        if not self._is_ended:
+        if not self.is_ended:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
 
     def usage_so_far(self) -> Usage:
@@ -81,5 +81,5 @@ class LlamaStream:
         held = without_end_token(self._held)
         if held:
             out.append(TextDelta(held))
-        self._is_ended = True
+        self.is_ended = True
         out += [BlockStop(), UsageReport(self._usage), Finish(finish_reason(word, piece.guardrail_action), word)]

@@ -1,6 +1,6 @@
 """Conversations as the prompts that each Llama generation was trained on.
 
-Llama 3    <|begin_of_text|><|start_header_id|>user<|end_header_id|>⏎⏎{text}<|eot_id|>…<|start_header_id|>assistant<|end_header_id|>⏎⏎
+Llama 3    <|begin_of_text|><|start_header_id|>user<|end_header_id|>⏎⏎{text}<|eot_id|> … and the assistant's open header
 Llama 4    the same with <|header_start|>, <|header_end|>, <|eot|>
 Llama 2    <s>[INST] <<SYS>>⏎{system}⏎<</SYS>>⏎⏎{user} [/INST] {answer} </s><s>[INST] {user} [/INST]
 
@@ -23,8 +23,10 @@ from proxy.neutral.request import Message, Role
 
 
 class Template(Protocol):
-    end_tokens: Sequence[str]
-    """What ends a turn. Bedrock leaves it out of the text; where one leaks, it is no part of the answer."""
+    @property
+    def end_tokens(self) -> Sequence[str]:
+        """What ends a turn. Bedrock leaves it out of the text; where one leaks, it is no part of the answer."""
+        ...
 
     def render(self, messages: Sequence[Message], adapted: Adaptations) -> str: ...
 
@@ -120,7 +122,9 @@ class Llama2Template:
                 grouped.append((role, [text]))
         if not grouped or grouped[0][0] is Role.ASSISTANT:
             if grouped:
-                adapted.change(messages[first].param, "user-turn-inserted", "A conversation has to begin with a user message.")
+                adapted.change(
+                    messages[first].param, "user-turn-inserted", "A conversation has to begin with a user message."
+                )
             grouped.insert(0, (Role.USER, [""]))
         exchanges: list[_Exchange] = []
         for role, texts in grouped:

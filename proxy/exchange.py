@@ -1,0 +1,175 @@
+"""One call to Bedrock, tried until it answers: whole, or as events that unfold.
+
+Nothing has reached the client before `whole` or `open` returns, so up to there a failure may be tried again. A whole answer
+with stop sequences that we match ourselves is read as a stream too: it ends where it should, in the same place, and
+nobody pays for what comes after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from proxy.bedrock.client import Answer, BedrockClient
+from proxy.bedrock.eventstream import Frame
+from proxy.config import Retry, Timeouts
+from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
+from proxy.families import Call, Family
+from proxy.neutral.events import Event, UsageReport
+from proxy.neutral.fold import Fold
+from proxy.neutral.reply import Reply
+from proxy.neutral.stops import StopFilter
+from proxy.routing.attempts import RetryPolicy, next_delay
+from proxy.routing.resolve import Target
+
+T = TypeVar("T")
+
+
+class Exchange:
+    """The same call may be made several times (`n` choices, retries): each `whole` or `open` is one answer."""
+
+    def __init__(
+        self, client: BedrockClient, target: Target, family: Family, call: Call, timeouts: Timeouts, retry: Retry
+    ) -> None:
+        self._client = client
+        self._target = target
+        self._family = family
+        self._call = call
+        self._timeouts = timeouts
+        self._policy = RetryPolicy(attempts=retry.attempts)
+        self._retry_deadline_s = retry.deadline_s
+
+    async def whole(self) -> tuple[Reply, Answer]:
+        """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
+        async with _within(self._timeouts.total_s, "Bedrock did not finish its answer in time."):
+            if self._call.stops:
+                unfolding = await self.open()
+                fold = Fold()
+                async for events in unfolding.batches():
+                    fold.feed(events)
+                return fold.reply(), unfolding.answer
+            return await self._until_answered(self._ask_once)
+
+    async def open(self) -> Unfolding:
+        """The answer from its first event on. Raises `ProxyError` for a failure before it."""
+        return await self._until_answered(self._open_once)
+
+    async def _ask_once(self) -> tuple[Reply, Answer]:
+        answer = await self._send(self._family.operation)
+        try:
+            return self._family.parse(await answer.body()), answer
+        finally:
+            await answer.aclose()
+
+    async def _open_once(self) -> Unfolding:
+        async with _within(self._timeouts.first_event_s, "Bedrock did not begin its answer in time."):
+            answer = await self._send(self._family.stream_operation)
+            unfolding = Unfolding(answer, self._family, self._call.stops, self._timeouts)
+            try:
+                await unfolding.begin()
+            except BaseException:
+                await answer.aclose()
+                raise
+            return unfolding
+
+    async def _send(self, operation: str) -> Answer:
+        return await self._client.call(self._target.model_id, operation, self._call.body, self._call.headers)
+
+    async def _until_answered(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        started, tried, has_refreshed = loop.time(), 0, False
+        while True:
+            try:
+                return await attempt()
+            except ProxyError as error:
+                tried += not isinstance(error, CredentialsExpired)
+                delay_s = next_delay(
+                    self._policy,
+                    error,
+                    tried,
+                    elapsed_s=loop.time() - started,
+                    deadline_s=self._retry_deadline_s,
+                    roll=random.random(),  # noqa: S311  jitter, no secret
+                    refreshed=has_refreshed,
+                )
+                if delay_s is None:
+                    raise
+                if isinstance(error, CredentialsExpired):
+                    has_refreshed = True
+                    await self._client.refresh_credentials()
+                await asyncio.sleep(delay_s)
+
+
+class Unfolding:
+    """An answer that has begun. `batches` gives the events of one network read at a time, the first ones included."""
+
+    def __init__(self, answer: Answer, family: Family, stops: list[str], timeouts: Timeouts) -> None:
+        self.answer = answer
+        self._frames = answer.frames()
+        self._reader = family.reader()
+        self._stops = StopFilter(stops) if stops else None
+        self._timeouts = timeouts
+        self._started = asyncio.get_running_loop().time()
+        self._first: list[Event] = []
+
+    async def begin(self) -> None:
+        """Waits for the first event. Raises when the answer ends, or fails, before it."""
+        while not self._first:
+            frames = await anext(self._frames, None)
+            if frames is None:
+                self._reader.close()
+                raise UpstreamBroken("Bedrock's answer is empty.")
+            self._first = self._read(frames)
+
+    async def batches(self) -> AsyncGenerator[list[Event]]:
+        """Raises `ProxyError` for a failure inside the answer, after everything that came before it. Closes itself."""
+        loop = asyncio.get_running_loop()
+        gap_s, end = self._timeouts.gap_s, self._started + self._timeouts.total_s
+        try:
+            yield self._first
+            # One timer for the whole answer, moved before each read; it does not run while the client reads.
+            async with _within(None, "Bedrock fell silent in the middle of its answer.") as timer:
+                while not (self._stops is not None and self._stops.is_done):
+                    timer.reschedule(min(loop.time() + gap_s, end))
+                    try:
+                        frames = await anext(self._frames, None)
+                    except ProxyError:
+                        if self._reader.is_ended:
+                            return  # what breaks after the end of the answer takes nothing from it
+                        raise
+                    timer.reschedule(None)
+                    if frames is None:
+                        self._reader.close()
+                        return
+                    events = self._read(frames)
+                    if events:
+                        yield events
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Frees the upstream connection, at once where the answer is not at its end."""
+        await self.answer.aclose()
+
+    def _read(self, frames: list[Frame]) -> list[Event]:
+        events = self._reader.feed(frames)
+        if self._stops is None:
+            return events
+        events = self._stops.feed(events)
+        if self._stops.is_done:
+            # The end that would have brought the count is not waited for.
+            events.insert(-1, UsageReport(self._reader.usage_so_far()))
+        return events
+
+
+@asynccontextmanager
+async def _within(delay_s: float | None, message: str) -> AsyncGenerator[asyncio.Timeout]:
+    """`asyncio.timeout` whose end is an `UpstreamTimeout`."""
+    try:
+        async with asyncio.timeout(delay_s) as timer:
+            yield timer
+    except TimeoutError:
+        raise UpstreamTimeout(message) from None

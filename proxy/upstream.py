@@ -1,0 +1,204 @@
+"""The AWS side as one process sees it: credentials, region, endpoints, clients, and the models that can be called.
+
+Starting waits for nothing on the network. Credentials are looked for, and the account's own list of models is fetched,
+in the background; until then the catalogue says what there is. Without credentials or a region the process serves all
+the same, and every call says what its operator has to mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import botocore.session
+
+from proxy.bedrock.client import BedrockClient, open_transport
+from proxy.bedrock.credentials import Credentials, Description
+from proxy.bedrock.endpoint import Endpoints, resolve_endpoints, resolve_region
+from proxy.bedrock.listing import AccountModels, fetch_account_models
+from proxy.bedrock.sign import AccessKeys, BearerToken
+from proxy.config import Config
+from proxy.errors import NotConfigured, ProxyError
+from proxy.families import FAMILIES
+from proxy.routing.catalog import Catalog
+from proxy.routing.resolve import Alias, ListedModel, Resolver, Target
+from proxy.telemetry.logs import log
+
+_LISTING_S = 3600.0
+"""The account's list of models is fetched again after this long …"""
+_LISTING_AGAIN_S = 300.0
+"""… and after this long when it could not be had."""
+_PATIENCE_S = 0.25
+"""How long starting waits for credentials, so that its first lines can name them."""
+
+
+class Upstream:
+    """`start` it on the loop that it serves, `aclose` it there."""
+
+    passed_on: frozenset[str] = frozenset()
+    """Headers of the client's that go on to the upstream: none of AWS's, the emulator's script."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._environ = environ
+        self._catalog = Catalog.load()
+        self._aliases = {name: _alias(config, name) for name in config.models}
+        # Raises ValueError for an alias that leads nowhere: at the start, not at the first request.
+        self._new_resolver("us-east-1", None)
+        self._stack = AsyncExitStack()
+        self._clients: dict[str, BedrockClient] = {}
+        self._resolver: Resolver | None = None
+        self._listing: asyncio.Task[None] | None = None
+        self.region: str | None = None
+        self.endpoints: Endpoints | None = None
+        self.identities: Credentials | FixedIdentity
+        self.trouble: NotConfigured | None = None
+        """Why no call can be made, where it is not for want of credentials."""
+
+    async def start(self) -> None:
+        await self._find_the_way()
+        self._know(None)
+        await self.identities.look(_PATIENCE_S)
+        if self.endpoints is not None:
+            self._listing = asyncio.create_task(self._keep_listing())
+
+    async def aclose(self) -> None:
+        if self._listing is not None:
+            self._listing.cancel()
+            await asyncio.gather(self._listing, return_exceptions=True)
+        await self._stack.aclose()
+
+    def check_ready(self) -> None:
+        """Raises `NotConfigured` with what the operator has to mend."""
+        if self.trouble is not None:
+            raise self.trouble
+        if self.identities.describe() is None:
+            raise NotConfigured("The proxy has no AWS credentials yet. This is for its operator to mend.")
+
+    def resolve(self, name: str) -> Target:
+        """The client's name of a model -> what to call. Raises `ModelNotFound`, `NotConfigured`."""
+        if self._resolver is None:
+            assert self.trouble is not None
+            raise self.trouble
+        return self._resolver.resolve(name)
+
+    def list_models(self) -> Sequence[ListedModel]:
+        if self._resolver is None:
+            return ()
+        return self._resolver.list_models(today=datetime.now(UTC).date())
+
+    async def client(self, region: str | None) -> BedrockClient:
+        """For the region of an ARN, or else the one set up."""
+        region = region or self.region
+        if self.trouble is not None or region is None:
+            raise self.trouble or NotConfigured("The proxy has no AWS region. This is for its operator to mend.")
+        client = self._clients.get(region)
+        if client is None:
+            endpoints = self.endpoints if region == self.region else None
+            if endpoints is None:
+                endpoints = await asyncio.to_thread(self._resolve_endpoints, region)
+            client = self._clients.setdefault(region, await self._open(endpoints.runtime, region))
+        return client
+
+    async def _find_the_way(self) -> None:
+        try:
+            self.region, self.endpoints = await asyncio.to_thread(self._ask_botocore)
+        except NotConfigured as error:
+            self.trouble = error
+        self.identities = Credentials(profile=self._config.aws.profile, region=self.region, environ=self._environ)
+
+    def _ask_botocore(self) -> tuple[str, Endpoints]:
+        session = self._session()
+        region = resolve_region(session, self._config.aws.region, self._environ)
+        return region, resolve_endpoints(session, region)
+
+    def _resolve_endpoints(self, region: str) -> Endpoints:
+        return resolve_endpoints(self._session(), region)
+
+    def _session(self) -> botocore.session.Session:
+        return botocore.session.Session(profile=self._config.aws.profile)
+
+    async def _open(self, endpoint: str, region: str) -> BedrockClient:
+        transport = open_transport(endpoint, self._environ.get("AWS_CA_BUNDLE") or None)
+        await self._stack.enter_async_context(transport)
+        return BedrockClient(
+            endpoint=endpoint,
+            region=region,
+            credentials=self.identities,
+            transport=transport,
+            connect_s=self._config.timeouts.connect_s,
+        )
+
+    def _know(self, account: AccountModels | None) -> None:
+        if self.region is not None:
+            self._resolver = self._new_resolver(self.region, account)
+
+    def _new_resolver(self, region: str, account: AccountModels | None) -> Resolver:
+        return Resolver(
+            self._catalog,
+            region,
+            aliases=self._aliases,
+            scope=self._config.routing.profile_scope,
+            known=account,
+            families=FAMILIES.keys(),
+        )
+
+    async def _keep_listing(self) -> None:
+        """The account's own models. Many roles may call models but not list them: then the catalogue has to do."""
+        assert self.endpoints is not None
+        assert self.region is not None
+        control = await self._open(self.endpoints.control, self.region)
+        while True:
+            try:
+                self._know(await fetch_account_models(control.get))
+                await asyncio.sleep(_LISTING_S)
+            except ProxyError as error:
+                log.info("the account's models cannot be listed, so the catalogue stands for them: %s", error.message)
+                await asyncio.sleep(_LISTING_AGAIN_S)
+
+
+class EmulatedUpstream(Upstream):
+    """The same over an emulator in this process, for a start without an AWS account."""
+
+    async def _find_the_way(self) -> None:
+        from proxy.emulator.script import HEADER
+        from proxy.emulator.server import EmulatorServer
+        from proxy.emulator.settings import Settings
+
+        settings = Settings()
+        emulator = await self._stack.enter_async_context(EmulatorServer(settings))
+        self.passed_on = frozenset({HEADER})
+        self.region = settings.region
+        self.identities = FixedIdentity(AccessKeys(*next(iter(settings.keys.items()))))
+        self.endpoints = Endpoints(runtime=emulator.url, control=emulator.url)
+
+    def _resolve_endpoints(self, region: str) -> Endpoints:
+        """The emulator is in every region."""
+        assert self.endpoints is not None
+        return self.endpoints
+
+
+class FixedIdentity:
+    """Keys that are known from the start and never expire."""
+
+    def __init__(self, keys: AccessKeys) -> None:
+        self._keys = keys
+
+    async def identity(self) -> AccessKeys | BearerToken:
+        return self._keys
+
+    async def refresh(self, used: AccessKeys | BearerToken) -> None:
+        pass
+
+    async def look(self, timeout_s: float) -> Description | None:
+        return self.describe()
+
+    def describe(self) -> Description | None:
+        return Description(source="the emulator's own", key_tail=self._keys.access_key[-4:])
+
+
+def _alias(config: Config, name: str) -> Alias:
+    entry = config.entry(name)
+    return Alias(id=entry.id or name, family=entry.family, max_output_tokens=entry.max_output_tokens)
