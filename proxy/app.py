@@ -234,7 +234,7 @@ async def _cancel_when_gone(task: asyncio.Task[Any], receive: Receive, record: R
 
 def _note_hang_up(record: Record) -> Any:
     async def note(_: Message) -> None:
-        record.has_hung_up = True
+        record.has_hung_up = not record.is_whole
 
     return note
 

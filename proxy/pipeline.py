@@ -135,6 +135,7 @@ class Pipeline:
                     if chunk:
                         begun = b""
                         yield chunk
+            record.is_whole = True
             yield writer.close()
         except ProxyError as error:
             record.error_code = error.code or error.type

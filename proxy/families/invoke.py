@@ -27,7 +27,7 @@ class Metrics(msgspec.Struct, rename="camel"):
 
 
 class _Chunk(msgspec.Struct):
-    bytes: bytes
+    inner: bytes = msgspec.field(name="bytes")
 
 
 _read_chunk = msgspec.json.Decoder(_Chunk).decode
@@ -39,6 +39,6 @@ def chunk(frame: Frame) -> bytes | Unrecognised:
     if kind != "chunk":
         return Unrecognised(f"event type {kind!r}")
     try:
-        return _read_chunk(frame.payload).bytes
+        return _read_chunk(frame.payload).inner
     except msgspec.MsgspecError as error:
         raise UpstreamBroken(f"Bedrock sent a chunk that cannot be read: {error}") from None

@@ -24,8 +24,10 @@ class Record:
     status: int = 0
     error_code: str | None = None
     """Of a failure before or inside the answer."""
+    is_whole: bool = False
+    """The answer was given to its end."""
     has_hung_up: bool = False
-    """The client left before the end."""
+    """The client left before that."""
     upstream_request_id: str | None = None
     first_event_s: float | None = None
     """Seconds from the start to the first bytes of the answer."""
