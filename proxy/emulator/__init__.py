@@ -1,4 +1,4 @@
-'''A local Amazon Bedrock over real HTTP: for your CI and your first steps, without an AWS account.
+"""A local Amazon Bedrock over real HTTP: for your CI and your first steps, without an AWS account.
 
 It checks requests as Bedrock does (signatures, model ids, every field of a body), answers as Bedrock does (bodies,
 headers, framed streams, errors), and never leaves this machine. Claude and Llama are served through InvokeModel,
@@ -153,4 +153,4 @@ Observation
 Each call tells method, path, operation, model_id (as named), model (what it led to), region, headers without secrets,
 body, request_id, status, error, faults (of a Llama prompt), fault (as scripted), events_sent, bytes_sent, is_open and
 hung_up: whether the client left before the answer was complete.
-'''
+"""

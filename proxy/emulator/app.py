@@ -5,7 +5,7 @@
     POST   /model/{modelId}/count-tokens
     GET    /_emulator/health    GET, DELETE /_emulator/calls    GET, PUT, DELETE /_emulator/rules
 
-The order of a call's checks: script readable, credentials, scripted error, operation, model, headers, body.
+The order of a call's checks: size, credentials, script, operation, model, headers, body.
 """
 
 from __future__ import annotations
@@ -95,8 +95,13 @@ class Emulator:
     def _answer(self, request: Request, call: Call) -> tuple[Reply, Script]:
         script = Script()
         try:
-            script = self._choose_script(request, call)
+            if len(request.body) > MAX_REQUEST:
+                raise invalid(
+                    "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length "
+                    f"less than or equal to {MAX_REQUEST}"
+                )
             call.region = authenticate(request, self.settings)
+            script = self._choose_script(request, call)
             if script.error is not None:
                 error = script.error
                 raise Refusal(error.type, error.message, status=error.status, members=error.members)
@@ -114,13 +119,15 @@ class Emulator:
         return reply, script
 
     def _choose_script(self, request: Request, call: Call) -> Script:
+        """Raises `BadScript`."""
         header = request.header(HEADER)
-        if call.model_id is None:
-            return self.scripts.choose(_bytes(header), (), "", call.operation)
-        model = runtime.guess_model(call.model_id, self.models)
-        names = (call.model_id, model.id) if model else (call.model_id,)
-        text = runtime.last_user_text(call.body, model) if model else ""
-        script = self.scripts.choose(_bytes(header), names, text, call.operation)
+        raw = None if header is None else header.encode("latin-1")
+        names, text = [] if call.model_id is None else [call.model_id], ""
+        model = None if call.model_id is None else runtime.guess_model(call.model_id, self.models)
+        if raw is None and model is not None:
+            names.append(model.id)
+            text = runtime.last_user_text(_decode(request.body), model)
+        script = self.scripts.choose(raw, names, text, call.operation)
         check_fits(script, is_stream=call.operation == runtime.STREAM)
         return script
 
@@ -130,11 +137,6 @@ class Emulator:
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         match request.method, segments:
             case "POST", ["model", identifier, operation] if operation in runtime.OPERATIONS:
-                if len(request.body) > MAX_REQUEST:
-                    raise invalid(
-                        "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have "
-                        f"length less than or equal to {MAX_REQUEST}"
-                    )
                 model = self._find(identifier, operation, call.region)
                 call.model = model.id
                 return runtime.answer(request, model, script, call, self.settings)
@@ -195,10 +197,16 @@ def _read_request(scope: Message, body: bytes) -> Request:
 def _remember(body: bytes) -> Any:
     if len(body) > MAX_BODY:
         return {"bytes": len(body)}
+    value = _decode(body)
+    return body.decode("utf-8", "replace") if value is None and body else value
+
+
+def _decode(body: bytes) -> Any:
+    """The body's JSON, or None."""
     try:
-        return jsonio.decode(body) if body else None
+        return jsonio.decode(body)
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
+        return None
 
 
 def _error_headers(refusal: Refusal) -> list[tuple[str, str]]:
@@ -209,7 +217,3 @@ def _error_headers(refusal: Refusal) -> list[tuple[str, str]]:
 def _merge(headers: list[tuple[str, str]], extra: dict[str, str]) -> list[tuple[str, str]]:
     names = {name.lower() for name in extra}
     return [(name, value) for name, value in headers if name not in names] + list(extra.items())
-
-
-def _bytes(header: str | None) -> bytes | None:
-    return None if header is None else header.encode("latin-1")

@@ -77,6 +77,7 @@ def authenticate(request: Request, settings: Settings) -> str:
 
 def canonical_request(request: Request, signed: list[str]) -> str:
     """The six parts of a request that are signed. The path is encoded once more than it was on the wire."""
+    signed = sorted(name.lower() for name in signed)
     headers = "".join(f"{name}:{_canonical_value(request.header(name) or '')}\n" for name in signed)
     return "\n".join(
         (
@@ -123,17 +124,16 @@ def _read(authorization: str) -> _Signature:
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
         )
     signed = parts["SignedHeaders"].split(";")
-    if "host" not in signed:
-        raise _incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
     return _Signature(scope[0], scope[1], scope[2], scope[3], signed, parts["Signature"])
 
 
 def _check_key(signature: _Signature, request: Request, settings: Settings) -> None:
+    for name in ("host", "x-amz-date", "x-amz-security-token"):
+        if request.header(name) is not None and name not in signature.signed:
+            raise _incomplete(f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
     token = request.header("x-amz-security-token")
     if signature.key_id not in settings.keys or (signature.key_id.startswith("ASIA") and not token):
         raise SignatureRefusal("UnrecognizedClientException", _INVALID_TOKEN)
-    if token and "x-amz-security-token" not in signature.signed:
-        raise _incomplete("'X-Amz-Security-Token' must be a 'SignedHeader' in the AWS Authorization.")
     if signature.key_id in settings.expired or token in settings.expired:
         raise SignatureRefusal("ExpiredTokenException", _EXPIRED_TOKEN)
 

@@ -14,15 +14,13 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.emulator.claude_facts import Traits, thinks, traits
+from proxy.emulator.claude_input import count_input, last_user_text, text_of
 from proxy.emulator.claude_messages import blocks_of
 from proxy.emulator.echo import sample, say
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import Script
-from proxy.emulator.tokens import count, tokenise
-
-PER_MESSAGE, PER_TOOL, PER_FILE = 4, 8, 1000
-"""Input tokens beyond the text: of each message, of each tool, of each image and PDF."""
+from proxy.emulator.tokens import count, cut, tokenise
 
 _THOUGHT = "The user wants an answer. The simplest one is to repeat what was said."
 
@@ -49,7 +47,7 @@ class Answer:
     stop_reason: str
     stop_sequence: str | None
     usage: dict[str, Any]
-    guardrail: bool = False
+    """As in the answer; the counts are whole numbers."""
 
     @property
     def input_tokens(self) -> int:
@@ -58,18 +56,6 @@ class Answer:
     @property
     def output_tokens(self) -> int:
         return int(self.usage["output_tokens"])
-
-
-def count_input(body: Mapping[str, Any]) -> int:
-    """The input tokens of a valid body."""
-    system = body.get("system", "")
-    texts = [system] if isinstance(system, str) else [block["text"] for block in system]
-    total = sum(map(count, texts))
-    for message in body["messages"]:
-        total += PER_MESSAGE + sum(map(_count_block, blocks_of(message)))
-    for tool in body.get("tools", []):
-        total += PER_TOOL + count(jsonio.encode(tool).decode())
-    return total
 
 
 def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
@@ -101,7 +87,7 @@ def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
 
 def render(given: Answer) -> dict[str, Any]:
     """The body of InvokeModel."""
-    body: dict[str, Any] = {
+    return {
         "id": given.id,
         "type": "message",
         "role": "assistant",
@@ -111,7 +97,6 @@ def render(given: Answer) -> dict[str, Any]:
         "stop_sequence": given.stop_sequence,
         "usage": given.usage,
     }
-    return body
 
 
 def events(given: Answer, metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -139,26 +124,6 @@ def events(given: Answer, metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]
     yield {"type": "message_stop", "amazon-bedrock-invocationMetrics": {**metrics, **cache}}
 
 
-def last_user_text(body: Any) -> str:
-    """The text of the last user message, tool results included; "" where a body, valid or not, has none."""
-    messages = body.get("messages") if isinstance(body, dict) else None
-    for message in reversed(messages if isinstance(messages, list) else []):
-        if isinstance(message, dict) and message.get("role") == "user":
-            return _text(message.get("content"))
-    return ""
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    parts = []
-    for block in content if isinstance(content, list) else []:
-        if isinstance(block, dict):
-            text = block.get("text") if block.get("type") == "text" else _text(block.get("content"))
-            parts.append(text if isinstance(text, str) else "")
-    return "\n".join(part for part in parts if part)
-
-
 def _room(body: Mapping[str, Any], model: Model, input_tokens: int) -> int:
     """How many tokens the context has left for the answer."""
     if input_tokens > model.context_tokens:
@@ -171,21 +136,6 @@ def _room(body: Mapping[str, Any], model: Model, input_tokens: int) -> int:
             f"{model.context_tokens}, decrease input length or `max_tokens` and try again"
         )
     return room
-
-
-def _count_block(block: Mapping[str, Any]) -> int:
-    match block["type"]:
-        case "text":
-            return count(block["text"])
-        case "image":
-            return PER_FILE
-        case "document":
-            data = block["source"].get("data", "")
-            return count(data) if block["source"]["type"] == "text" else PER_FILE
-        case "tool_result":
-            content = block.get("content") or ""
-            return count(content) if isinstance(content, str) else sum(map(_count_block, content))
-    return count(jsonio.encode(block).decode())
 
 
 def _has_content(script: Script) -> bool:
@@ -227,9 +177,9 @@ def _own(body: Mapping[str, Any], model: Model) -> list[Block]:
         text = jsonio.encode(sample(form["schema"])).decode()
     else:
         system = body.get("system", "")
-        text = say(system if isinstance(system, str) else _text(system), user)
+        text = say(system if isinstance(system, str) else text_of(system), user)
     if body["messages"][-1]["role"] == "assistant":
-        text = text.removeprefix(_text(body["messages"][-1]["content"]))
+        text = text.removeprefix(text_of(body["messages"][-1]["content"]))
     return [*blocks, _text_block(tokenise(text))]
 
 
@@ -287,11 +237,7 @@ def _first_stop(text: str, stops: list[str]) -> tuple[int, str] | None:
 
 def _cut(block: Block, length: int) -> Block:
     """The block with the first `length` characters of its text."""
-    pieces, left = [], length
-    for piece in block.pieces:
-        if left > 0:
-            pieces.append(piece[:left])
-        left -= len(piece)
+    pieces = cut(block.pieces, length)
     value = dict(block.value)
     match value["type"]:
         case "text":

@@ -236,6 +236,8 @@ def _refuse_mode(kind: str, effort: str | None, given: Traits) -> None:
             else 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
         )
         raise invalid(f'"thinking.type.{kind}" is not supported for this model. {advice}')
+    if kind == "between_tools" and effort in ("xhigh", "max"):
+        raise invalid(f"output_config.effort '{effort}' is not supported with thinking between tools on this model.")
     if kind == "disabled" and given.needs_effort_to_disable and effort in ("xhigh", "max"):
         raise invalid(
             f"output_config.effort '{effort}' is not supported when thinking is disabled on this model. "

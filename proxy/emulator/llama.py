@@ -15,7 +15,7 @@ from proxy.emulator.llama_rules import read_prompt
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import Script
-from proxy.emulator.tokens import count, tokenise
+from proxy.emulator.tokens import count, cut, tokenise
 
 DEFAULT_MAX_GEN_LEN = 512
 PER_IMAGE = 1000
@@ -47,14 +47,10 @@ def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
     limit = min(body.get("max_gen_len", DEFAULT_MAX_GEN_LEN), room)
     tokens = tokenise(text)
     if script.stop_reason is None and len(tokens) > limit:
-        pieces, stop_reason = _cut(pieces, len("".join(tokens[:limit]))), "length"
+        pieces, stop_reason = cut(pieces, len("".join(tokens[:limit]))), "length"
     output_tokens = count("".join(pieces))
-    return Answer(
-        pieces,
-        stop_reason,
-        script.usage.get("prompt_token_count", input_tokens),
-        script.usage.get("generation_token_count", output_tokens),
-    )
+    usage = {"prompt_token_count": input_tokens, "generation_token_count": output_tokens, **script.usage}
+    return Answer(pieces, stop_reason, usage["prompt_token_count"], usage["generation_token_count"])
 
 
 def render(given: Answer) -> dict[str, Any]:
@@ -102,12 +98,3 @@ def _pieces(body: Mapping[str, Any], model: Model, script: Script) -> tuple[str,
     if not prompt.ends_in_blank_line:
         text = "\n\n" + text
     return text, tokenise(text)
-
-
-def _cut(pieces: list[str], length: int) -> list[str]:
-    kept, left = [], length
-    for piece in pieces:
-        if left > 0:
-            kept.append(piece[:left])
-        left -= len(piece)
-    return kept

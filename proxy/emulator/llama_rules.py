@@ -17,7 +17,7 @@ from proxy.emulator.models import Model
 from proxy.emulator.refusal import Refusal, invalid
 
 _GUARDRAIL = "amazon-bedrock-guardrailConfig"
-_KNOWN = ("prompt", "temperature", "top_p", "max_gen_len", "images", _GUARDRAIL)
+_KNOWN = ("prompt", "temperature", "top_p", "max_gen_len", _GUARDRAIL)
 
 
 def malformed(detail: str = "") -> Refusal:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy import jsonio
-from proxy.emulator import claude, claude_rules, llama, llama_rules
+from proxy.emulator import claude, claude_input, claude_rules, llama, llama_rules
 from proxy.emulator.auth import Request
 from proxy.emulator.calls import Call
 from proxy.emulator.models import GEOGRAPHIES, Model, Models
@@ -43,7 +43,7 @@ def guess_model(identifier: str, models: Models) -> Model | None:
 
 
 def last_user_text(body: Any, model: Model) -> str:
-    return llama.last_user_text(body, model) if model.family == "llama" else claude.last_user_text(body)
+    return llama.last_user_text(body, model) if model.family == "llama" else claude_input.last_user_text(body)
 
 
 def raw_reply(raw: Raw) -> Reply:
@@ -146,8 +146,10 @@ def _counts(given: Any, latency_ms: int) -> list[tuple[str, str]]:
         ("x-amzn-bedrock-output-token-count", str(given.output_tokens)),
     ]
     if isinstance(given, claude.Answer):
-        for name, key in (("read", "cache_read_input_tokens"), ("write", "cache_creation_input_tokens")):
-            headers.append((f"x-amzn-bedrock-cache-{name}-input-token-count", str(given.usage[key])))
+        headers += [
+            ("x-amzn-bedrock-cache-read-input-token-count", str(given.usage["cache_read_input_tokens"])),
+            ("x-amzn-bedrock-cache-write-input-token-count", str(given.usage["cache_creation_input_tokens"])),
+        ]
     return headers
 
 
@@ -161,4 +163,6 @@ def _count(request: Request, model: Model) -> Reply:
     except (ValueError, RecursionError, KeyError, TypeError):
         raise invalid("The emulator counts the tokens of an `invokeModel` body alone.") from None
     claude_rules.check(body, model)
-    return Reply(200, [("content-type", "application/json")], jsonio.encode({"inputTokens": claude.count_input(body)}))
+    return Reply(
+        200, [("content-type", "application/json")], jsonio.encode({"inputTokens": claude_input.count_input(body)})
+    )

@@ -7,6 +7,7 @@ is explained in the package's docstring.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,8 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
+HeaderName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]+$")]
+HeaderValue = Annotated[str, msgspec.Meta(pattern="^[\\x20-\\x7e]*$")]
 
 FaultKind = Literal[
     "exception", "error", "claude_error", "cut", "end", "stall", "bad_crc", "bad_length", "bad_json", "no_response"
@@ -42,7 +45,7 @@ class Raw(msgspec.Struct, forbid_unknown_fields=True):
     body: Any = ""
     base64: str | None = None
     status: Status = 200
-    content_type: str = "application/json"
+    content_type: HeaderValue = "application/json"
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,8 +64,8 @@ class Script(msgspec.Struct, forbid_unknown_fields=True):
     events: list[dict[str, Any]] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
-    usage: dict[str, Any] = {}
-    headers: dict[str, str] = {}
+    usage: dict[str, Natural] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     delay_ms: Milliseconds = 0
     first_event_ms: Milliseconds = 0
     gap_ms: Milliseconds = 0
@@ -118,7 +121,7 @@ class Scripts:
         self.rules = rules
         self._uses: Counter[str] = Counter()
 
-    def choose(self, header: bytes | None, models: tuple[str, ...], text: str, operation: str) -> Script:
+    def choose(self, header: bytes | None, models: Sequence[str], text: str, operation: str) -> Script:
         """The header's script, or that of the first rule that matches and is not used up, or an empty one.
 
         `models`: the names that the model goes by. `text`: the last user message. Raises `BadScript`.
@@ -154,6 +157,10 @@ class Scripts:
 
 
 def check_fits(script: Script, is_stream: bool) -> None:
-    """Raises `BadScript` when the script asks a plain answer for what only a stream can do."""
-    if script.fault and not is_stream and script.fault.kind not in _FOR_ANY_ANSWER:
-        raise BadScript(f"the fault {script.fault.kind!r} needs a streaming operation")
+    """Raises `BadScript` when the script contradicts itself, or asks a plain answer for what only a stream can do."""
+    if script.error is not None and (script.raw is not None or script.fault is not None):
+        raise BadScript("an error cannot stand beside raw or fault")
+    if script.fault is None:
+        return
+    if script.fault.kind not in _FOR_ANY_ANSWER and (script.raw is not None or not is_stream):
+        raise BadScript(f"the fault {script.fault.kind!r} needs the events of a stream")

@@ -24,6 +24,8 @@ from proxy.emulator.script import Rule
 from proxy.emulator.settings import Settings
 
 BACKLOG = 2048
+KEEP_ALIVE_S = 300
+"""Longer than any client keeps an idle connection: one that closes just as it is used again fails that call."""
 
 
 class _Connection(HttpToolsProtocol):
@@ -72,6 +74,7 @@ class EmulatorServer:
             log_config=None,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         config.load()
         connection = partial(_Connection, config=config, server_state=self._state, app_state={})

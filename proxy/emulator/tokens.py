@@ -21,3 +21,14 @@ tokenise = _TOKEN.findall
 
 def count(text: str) -> int:
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def cut(pieces: list[str], length: int) -> list[str]:
+    """The pieces of a text that hold its first `length` characters."""
+    kept = []
+    for piece in pieces:
+        if length <= 0:
+            break
+        kept.append(piece[:length])
+        length -= len(piece)
+    return kept
