@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import botocore.session
@@ -11,17 +10,6 @@ from proxy.errors import ModelNotFound, NotConfigured
 
 RUNTIME = "https://bedrock-runtime.us-west-2.amazonaws.com"
 CONTROL = "https://bedrock.us-west-2.amazonaws.com"
-
-
-@pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment without any AWS setting; the path of the config file that botocore would read."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    return tmp_path / "config"
 
 
 PLAIN = {
