@@ -241,6 +241,7 @@ _REASONS = {
     "LoginRefreshRequired": _LOGIN,
     "LoginTokenLoadError": _LOGIN,
     "MetadataRetrievalError": "the metadata service gives none",
+    "NoRegionError": "no region says where to ask for them",
     "PartialCredentialsError": "its access key is set without all of its parts",
     "ProfileNotFound": "its AWS profile does not exist",
     "RuntimeError": "they have expired, and their source gives no newer ones",

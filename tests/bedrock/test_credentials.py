@@ -292,7 +292,7 @@ async def test_a_role_that_is_refused(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", source.url)
     source.status = 403
     source.error = "AccessDenied"
-    message = await problem_of(credentials(clock, profile="work"))
+    message = await problem_of(credentials(clock, profile="work", region="eu-west-1"))
     assert "AWS refused to give them (AccessDenied)" in message
     assert "hidden" not in message
 
