@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -40,6 +38,7 @@ from proxy.errors import (
 )
 from proxy.pipeline import Pipeline, Whole
 from proxy.routing.attempts import retry_after_for_client
+from proxy.streaming import StreamResponse
 from proxy.telemetry import logs
 from proxy.telemetry.record import Record
 from proxy.upstream import Upstream
@@ -50,7 +49,7 @@ _OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 
 def create_app(config: Config, upstream: Upstream, when_ready: Callable[[Upstream], None] | None = None) -> ASGIApp:
     """`when_ready` is called once the application can take requests."""
-    pipeline = Pipeline(config, upstream, is_draining=lambda: AppStatus.should_exit)
+    pipeline = Pipeline(config, upstream)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -153,29 +152,20 @@ class Endpoint:
         watch = asyncio.ensure_future(_cancel_when_gone(task, receive, record))
         try:
             answer = await self._pipeline.answer(self._api, body, headers, record)
+            response: Response
+            if isinstance(answer, Whole):
+                response = Response(answer.body, headers=answer.headers, media_type="application/json")
+            else:
+                response = StreamResponse(answer, self._timeouts.keepalive_s)
+            await response(scope, receive, send)
         except asyncio.CancelledError:
-            if record.has_hung_up:
-                task.uncancel()
-                return
-            raise
+            if not record.has_hung_up:
+                raise
+            task.uncancel()
         except ProxyError as error:
             await _error_response(error, record)(scope, receive, send)
-            return
         finally:
             watch.cancel()
-        response: Response
-        if isinstance(answer, Whole):
-            response = Response(answer.body, headers=answer.headers, media_type="application/json")
-        else:
-            response = EventSourceResponse(
-                answer.chunks,
-                headers={**answer.headers, "cache-control": "no-cache"},
-                ping=self._timeouts.keepalive_s,
-                ping_message_factory=_keepalive,
-                client_close_handler_callable=_note_hang_up(record),
-                shutdown_grace_period=self._server.grace_s,
-            )
-        await response(scope, receive, send)
 
     async def _read(self, headers: Mapping[str, str], receive: Receive) -> bytes | None:
         """The whole body; None when the client has left. Raises `RequestTooLarge`, `SlowRequest`."""
@@ -228,19 +218,10 @@ def _too_large(limit: int) -> RequestTooLarge:
 async def _cancel_when_gone(task: asyncio.Task[Any], receive: Receive, record: Record) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    record.has_hung_up = True
-    task.cancel()
-
-
-def _note_hang_up(record: Record) -> Any:
-    async def note(_: Message) -> None:
-        record.has_hung_up = not record.is_whole
-
-    return note
-
-
-def _keepalive() -> ServerSentEvent:
-    return ServerSentEvent(comment="keepalive", sep="\n")
+    # The server says so too when the answer has been given.
+    if not record.is_whole:
+        record.has_hung_up = True
+        task.cancel()
 
 
 def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -13,7 +13,7 @@ import asyncio
 import random
 import string
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -22,7 +22,7 @@ from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE
 from proxy.config import Config
-from proxy.errors import Draining, InvalidRequest, ProxyError
+from proxy.errors import Draining, InternalError, InvalidRequest, ProxyError
 from proxy.exchange import Exchange, Unfolding
 from proxy.families import FAMILIES
 from proxy.neutral.adaptations import Adaptations
@@ -51,7 +51,7 @@ class Whole:
 class Streamed:
     """An answer in pieces. `chunks` frees everything when it is closed, read to its end or not."""
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,12 +60,10 @@ class Pipeline:
         self,
         config: Config,
         upstream: Upstream,
-        is_draining: Callable[[], bool],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._upstream = upstream
-        self._is_draining = is_draining
         self._now = now
 
     async def answer(self, api: Api, body: bytes, headers: Mapping[str, str], record: Record) -> Whole | Streamed:
@@ -97,6 +95,7 @@ class Pipeline:
         for reply in replies:
             record.usage = record.usage + reply.usage
             _tell_if_unknown(reply.finish, reply.finish_word, record)
+        record.is_whole = True
         first = answers[0][1]
         record.upstream_request_id = first.request_id
         body = jsonio.encode(asked.render(self._identity(first.headers.get(_TIER_HEADER)), replies))
@@ -142,10 +141,15 @@ class Pipeline:
             yield writer.fail(error)
         except asyncio.CancelledError:
             # Not the client's hang-up but the end of the grace time: say so rather than break off.
-            if self._is_draining():
+            if not record.has_hung_up:
                 record.error_code = Draining.default_code
                 yield writer.fail(Draining("The proxy is shutting down."))
             raise
+        except Exception:
+            # The status has gone out: only the stream itself can still say that the answer is not whole.
+            log.exception("id=%s failed in the middle of a stream", record.request_id)
+            record.error_code = "bug"
+            yield writer.fail(InternalError("The server had an error while processing your request. Sorry about that!"))
         finally:
             record.usage = sum(usages, Usage())
             await _abandon(opening)

@@ -46,7 +46,7 @@ class Upstream:
         self._catalog = Catalog.load()
         self._aliases = {name: _alias(config, name) for name in config.models}
         # Raises ValueError for an alias that leads nowhere: at the start, not at the first request.
-        self._new_resolver("us-east-1", None)
+        self.resolver("us-east-1")
         self._stack = AsyncExitStack()
         self._clients: dict[str, BedrockClient] = {}
         self._resolver: Resolver | None = None
@@ -104,12 +104,13 @@ class Upstream:
 
     async def _find_the_way(self) -> None:
         try:
-            self.region, self.endpoints = await asyncio.to_thread(self._ask_botocore)
+            self.region, self.endpoints = await asyncio.to_thread(self.ask_botocore)
         except NotConfigured as error:
             self.trouble = error
         self.identities = Credentials(profile=self._config.aws.profile, region=self.region, environ=self._environ)
 
-    def _ask_botocore(self) -> tuple[str, Endpoints]:
+    def ask_botocore(self) -> tuple[str, Endpoints]:
+        """Region and endpoints, as botocore finds them. Blocks for about 0.1 s; raises `NotConfigured`."""
         session = self._session()
         region = resolve_region(session, self._config.aws.region, self._environ)
         return region, resolve_endpoints(session, region)
@@ -133,9 +134,10 @@ class Upstream:
 
     def _know(self, account: AccountModels | None) -> None:
         if self.region is not None:
-            self._resolver = self._new_resolver(self.region, account)
+            self._resolver = self.resolver(self.region, account)
 
-    def _new_resolver(self, region: str, account: AccountModels | None) -> Resolver:
+    def resolver(self, region: str, account: AccountModels | None = None) -> Resolver:
+        """Names as this configuration resolves them. Raises `ValueError` for an alias that leads nowhere."""
         return Resolver(
             self._catalog,
             region,

@@ -32,10 +32,11 @@ front of Bedrock forget it in silence."""
 class Answer:
     """A 200 of Bedrock. Read it with `body` or `frames`, and `aclose` it in any case."""
 
-    __slots__ = ("_response", "headers")
+    __slots__ = ("_is_closed", "_response", "headers")
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
+        self._is_closed = False
         self.headers: Mapping[str, str] = response.headers
 
     @property
@@ -79,7 +80,9 @@ class Answer:
 
     async def aclose(self) -> None:
         """Frees the connection; one that has not been read to its end is closed."""
-        await self._response.stream.aclose()  # type: ignore[union-attr]
+        if not self._is_closed:
+            self._is_closed = True
+            await self._stream().aclose()
 
     def _stream(self) -> httpx.AsyncByteStream:
         stream = self._response.stream

@@ -143,6 +143,7 @@ def _uvicorn_config(make: _Application, config: Config) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         # Streams end by themselves at the end of the grace time, with a word to the client; this is for the rest.
         timeout_graceful_shutdown=int(config.server.grace_s) + 2,
