@@ -145,7 +145,7 @@ class Pipeline:
                 record.error_code = Draining.default_code
                 yield writer.fail(Draining("The proxy is shutting down."))
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  logged whole, and told to the client
             # The status has gone out: only the stream itself can still say that the answer is not whole.
             log.exception("id=%s failed in the middle of a stream", record.request_id)
             record.error_code = "bug"
