@@ -16,7 +16,7 @@ _PRELUDE = struct.Struct(">III")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _MAX_HEADERS = 131_072
-_MAX_TOTAL = 25_165_824 + _MAX_HEADERS + 16
+_MAX_PAYLOAD = 25_165_824
 _FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 _STRING, _BYTES = 7, 6
 
@@ -61,7 +61,7 @@ class Decoder:
                 # The lengths are believed only after their own CRC: a wrong one would make us wait for bytes for ever.
                 if crc32(view[at : at + 8]) != prelude_crc:
                     raise BrokenStream("bad CRC over the lengths of a frame", frames)
-                if headers > _MAX_HEADERS or total > _MAX_TOTAL or total < headers + 16:
+                if headers > _MAX_HEADERS or not 0 <= total - headers - 16 <= _MAX_PAYLOAD:
                     raise BrokenStream(f"impossible frame lengths: {total} in all, {headers} of headers", frames)
                 if end - at < total:
                     break
@@ -71,7 +71,11 @@ class Decoder:
                 block = data[at + 12 : at + 12 + headers]
                 known = self._header_cache.get(block)
                 if known is None:
-                    known = self._header_cache[block] = _read_headers(block)
+                    try:
+                        known = self._header_cache[block] = _read_headers(block)
+                    except BrokenStream as error:
+                        error.frames = frames
+                        raise
                 frames.append(Frame(known, data[at + 12 + headers : stop - 4]))
                 at = stop
         self._rest = data[at:] if at else data
@@ -85,6 +89,7 @@ class Decoder:
 
 def _read_headers(block: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
+    names: set[str] = set()
     at = 0
     try:
         while at < len(block):
@@ -92,6 +97,9 @@ def _read_headers(block: bytes) -> dict[str, str]:
             name = block[at + 1 : at + 1 + size].decode()
             kind = block[at + 1 + size]
             at += size + 2
+            if name in names:
+                raise BrokenStream(f"the frame header {name!r} stands twice")
+            names.add(name)
             if kind in (_STRING, _BYTES):
                 size = _U16.unpack_from(block, at)[0]
                 at += 2
