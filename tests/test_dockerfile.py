@@ -23,9 +23,12 @@ from typing import NamedTuple
 
 import pytest
 
-from proxy import jsonio
+from proxy import __version__, jsonio
 
 ROOT = Path(__file__).parent.parent
+MOST_PACKAGES = 36
+MOST_BYTES = 100_000_000
+"""In site-packages; the larger part is botocore's description of every AWS service."""
 
 
 class Instruction(NamedTuple):
@@ -206,10 +209,15 @@ def test_the_image_builds_serves_and_stops(tmp_path: Path) -> None:
     (packages,) = venv.glob("lib/python3.*/site-packages")
     assert not (packages / "pip").exists(), "pip has no work in the image"
     assert (packages / "proxy" / "__init__.py").exists(), "the wheel is installed, not a link to the source"
+    assert len(list(packages.glob("*.dist-info"))) - 1 <= MOST_PACKAGES
+    assert sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) < MOST_BYTES
 
     port = free_port()
     variables = environment("/usr/bin:/bin") | {"PORT": str(port), "HOME": str(tmp_path)}
-    command = [str(venv / "bin" / exec_form(the("ENTRYPOINT"))[0]), *exec_form(the("CMD"))]
+    program = str(venv / "bin" / exec_form(the("ENTRYPOINT"))[0])
+    command = [program, *exec_form(the("CMD"))]
+    version = subprocess.run([program, "--version"], env=variables, capture_output=True, text=True, check=True).stdout
+    assert version == f"bedrock-proxy {__version__}\n"
     without_key = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert without_key.returncode == 2
     assert "BEDROCK_PROXY_API_KEY" in without_key.stderr
