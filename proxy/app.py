@@ -65,7 +65,7 @@ def create_app(config: Config, upstream: Upstream, when_ready: Callable[[Upstrea
         return _json(models.render_list(upstream.list_models()))
 
     async def get_model(request: Request) -> Response:
-        return _json(models.render_one(upstream.list_models(), request.path_params["id"]))
+        return _json(models.render(upstream.describe(request.path_params["id"])))
 
     async def is_alive(_: Request) -> Response:
         return _json({"status": "ok"})

@@ -13,8 +13,9 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import botocore.session
+import httpx
 
-from proxy.bedrock.client import BedrockClient, open_transport
+from proxy.bedrock.client import BedrockClient, open_transport, outbound_proxy
 from proxy.bedrock.credentials import Credentials, Description
 from proxy.bedrock.endpoint import Endpoints, resolve_endpoints, resolve_region
 from proxy.bedrock.listing import AccountModels, fetch_account_models
@@ -28,8 +29,10 @@ from proxy.telemetry.logs import log
 
 _LISTING_S = 3600.0
 """The account's list of models is fetched again after this long …"""
-_LISTING_AGAIN_S = 300.0
+_LISTING_AGAIN_S = 60.0
 """… and after this long when it could not be had."""
+_LOOK_AGAIN_S = 5.0
+"""Without a region, the configuration is read again after this long."""
 _PATIENCE_S = 0.25
 """How long starting waits for credentials, so that its first lines can name them."""
 
@@ -50,7 +53,8 @@ class Upstream:
         self._stack = AsyncExitStack()
         self._clients: dict[str, BedrockClient] = {}
         self._resolver: Resolver | None = None
-        self._listing: asyncio.Task[None] | None = None
+        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
+        self._background: asyncio.Task[None] | None = None
         self.region: str | None = None
         self.endpoints: Endpoints | None = None
         self.identities: Credentials | FixedIdentity
@@ -59,15 +63,13 @@ class Upstream:
 
     async def start(self) -> None:
         await self._find_the_way()
-        self._know(None)
         await self.identities.look(_PATIENCE_S)
-        if self.endpoints is not None:
-            self._listing = asyncio.create_task(self._keep_listing())
+        self._background = asyncio.create_task(self._keep_informed())
 
     async def aclose(self) -> None:
-        if self._listing is not None:
-            self._listing.cancel()
-            await asyncio.gather(self._listing, return_exceptions=True)
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.gather(self._background, return_exceptions=True)
         await self._stack.aclose()
 
     def check_ready(self) -> None:
@@ -84,6 +86,13 @@ class Upstream:
             raise self.trouble
         return self._resolver.resolve(name)
 
+    def describe(self, name: str) -> ListedModel:
+        """One model, listed or not. Raises `ModelNotFound`, `NotConfigured`."""
+        if self._resolver is None:
+            assert self.trouble is not None
+            raise self.trouble
+        return self._resolver.describe(name)
+
     def list_models(self) -> Sequence[ListedModel]:
         if self._resolver is None:
             return ()
@@ -99,12 +108,14 @@ class Upstream:
             endpoints = self.endpoints if region == self.region else None
             if endpoints is None:
                 endpoints = await asyncio.to_thread(self._resolve_endpoints, region)
-            client = self._clients.setdefault(region, await self._open(endpoints.runtime, region))
+            client = self._clients.setdefault(region, self._client(endpoints.runtime, region))
         return client
 
     async def _find_the_way(self) -> None:
+        """Region, endpoints and credentials, or `trouble`."""
         try:
-            self.region, self.endpoints = await asyncio.to_thread(self.ask_botocore)
+            region, self.endpoints = await asyncio.to_thread(self.ask_botocore)
+            self.region, self._resolver, self.trouble = region, self.resolver(region), None
         except NotConfigured as error:
             self.trouble = error
         self.identities = Credentials(profile=self._config.aws.profile, region=self.region, environ=self._environ)
@@ -121,20 +132,20 @@ class Upstream:
     def _session(self) -> botocore.session.Session:
         return botocore.session.Session(profile=self._config.aws.profile)
 
-    async def _open(self, endpoint: str, region: str) -> BedrockClient:
-        transport = open_transport(endpoint, self._environ.get("AWS_CA_BUNDLE") or None)
-        await self._stack.enter_async_context(transport)
+    def _client(self, endpoint: str, region: str) -> BedrockClient:
+        # One pool of connections serves every region, since it keeps them by host.
+        proxy = outbound_proxy(endpoint)
+        if proxy not in self._transports:
+            transport = open_transport(proxy, self._environ.get("AWS_CA_BUNDLE") or None)
+            self._stack.push_async_callback(transport.aclose)
+            self._transports[proxy] = transport
         return BedrockClient(
             endpoint=endpoint,
             region=region,
             credentials=self.identities,
-            transport=transport,
+            transport=self._transports[proxy],
             connect_s=self._config.timeouts.connect_s,
         )
-
-    def _know(self, account: AccountModels | None) -> None:
-        if self.region is not None:
-            self._resolver = self.resolver(self.region, account)
 
     def resolver(self, region: str, account: AccountModels | None = None) -> Resolver:
         """Names as this configuration resolves them. Raises `ValueError` for an alias that leads nowhere."""
@@ -147,14 +158,18 @@ class Upstream:
             families=FAMILIES.keys(),
         )
 
-    async def _keep_listing(self) -> None:
-        """The account's own models. Many roles may call models but not list them: then the catalogue has to do."""
-        assert self.endpoints is not None
-        assert self.region is not None
-        control = await self._open(self.endpoints.control, self.region)
+    async def _keep_informed(self) -> None:
+        """Looks for a way as long as there is none, and then for the account's own models, again and again.
+
+        Many roles may call models but not list them: then the catalogue has to do.
+        """
+        while self.region is None or self.endpoints is None:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            await self._find_the_way()
+        control = self._client(self.endpoints.control, self.region)
         while True:
             try:
-                self._know(await fetch_account_models(control.get))
+                self._resolver = self.resolver(self.region, await fetch_account_models(control.get))
                 await asyncio.sleep(_LISTING_S)
             except ProxyError as error:
                 log.info("the account's models cannot be listed, so the catalogue stands for them: %s", error.message)
@@ -175,6 +190,7 @@ class EmulatedUpstream(Upstream):
         self.region = settings.region
         self.identities = FixedIdentity(AccessKeys(*next(iter(settings.keys.items()))))
         self.endpoints = Endpoints(runtime=emulator.url, control=emulator.url)
+        self._resolver = self.resolver(self.region)
 
     def _resolve_endpoints(self, region: str) -> Endpoints:
         """The emulator is in every region."""

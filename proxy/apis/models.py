@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.errors import ModelNotFound
 from proxy.routing.resolve import ListedModel
 
 
 def render_list(models: Sequence[ListedModel]) -> dict[str, Any]:
     return {"object": "list", "data": [render(model) for model in models]}
-
-
-def render_one(models: Sequence[ListedModel], name: str) -> dict[str, Any]:
-    """Raises `ModelNotFound`."""
-    for model in models:
-        if model.id == name:
-            return render(model)
-    raise ModelNotFound(f"The model `{name[:200]}` does not exist or you do not have access to it.")
 
 
 def render(model: ListedModel) -> dict[str, Any]:

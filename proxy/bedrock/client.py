@@ -194,7 +194,7 @@ def _unreachable(error: BaseException) -> UpstreamUnreachable:
     return UpstreamUnreachable(f"The connection to Bedrock failed ({type(error.__cause__ or error).__name__}).")
 
 
-def open_transport(endpoint: str, ca_bundle: str | None = None) -> httpx.AsyncBaseTransport:
+def open_transport(proxy: str | None = None, ca_bundle: str | None = None) -> httpx.AsyncBaseTransport:
     """The real one: aiohttp's connections behind httpx's interface. Needs a running loop; `aclose` it."""
     context = httpx.create_ssl_context(verify=ca_bundle or True)
     connector = aiohttp.TCPConnector(
@@ -208,16 +208,14 @@ def open_transport(endpoint: str, ca_bundle: str | None = None) -> httpx.AsyncBa
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    return AiohttpTransport(client=session, verify=context, proxy=_outbound_proxy(endpoint))
+    return AiohttpTransport(client=session, verify=context, proxy=httpx.Proxy(proxy) if proxy else None)
 
 
-def _outbound_proxy(endpoint: str) -> httpx.Proxy | None:
-    """The operator's HTTPS_PROXY and NO_PROXY, read once."""
+def outbound_proxy(endpoint: str) -> str | None:
+    """The proxy that the operator's HTTPS_PROXY and NO_PROXY name for an endpoint."""
     url = httpx.URL(endpoint)
     address = urllib.request.getproxies().get(url.scheme)
-    if not address or urllib.request.proxy_bypass(url.netloc.decode()):
-        return None
-    return httpx.Proxy(address)
+    return None if not address or urllib.request.proxy_bypass(url.netloc.decode()) else address
 
 
 def _socket_with_keepalive(address: aiohttp.AddrInfoType) -> socket.socket:

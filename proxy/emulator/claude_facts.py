@@ -37,7 +37,7 @@ _ALWAYS = Traits(thinking=("adaptive",), thinks_unasked=True, can_force_tools=Fa
 _OFF = Traits()
 _ON = Traits(thinks_unasked=True)
 
-_TRAITS = {
+TRAITS = {
     "claude-3-": Traits(thinking=(), efforts=()),
     "claude-3-7-": _OLD,
     "claude-sonnet-4-2025": _OLD,
@@ -75,8 +75,8 @@ _TRAITS = {
 
 def traits(model: Model) -> Traits:
     """By the longest known beginning of the model's name; a Claude that is not known here is taken as a new one."""
-    known = [name for name in _TRAITS if model.name.startswith(name)]
-    return _TRAITS[max(known, key=len)] if known else _ON
+    known = [name for name in TRAITS if model.name.startswith(name)]
+    return TRAITS[max(known, key=len)] if known else _ON
 
 
 def thinks(body: Mapping[str, Any], given: Traits) -> bool:
