@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 
-import botocore.session
 import httpx
 
 from proxy.bedrock.client import BedrockClient, open_transport, outbound_proxy
@@ -129,7 +129,9 @@ class Upstream:
     def _resolve_endpoints(self, region: str) -> Endpoints:
         return resolve_endpoints(self._session(), region)
 
-    def _session(self) -> botocore.session.Session:
+    def _session(self) -> Any:
+        import botocore.session  # here, for the emulator starts without it
+
         return botocore.session.Session(profile=self._config.aws.profile)
 
     def _client(self, endpoint: str, region: str) -> BedrockClient:

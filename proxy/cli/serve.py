@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"bedrock-proxy: {error}", file=sys.stderr)
         return 2
     if config.server.workers == 1:
+        _exit_cleanly_on_signals()
         server = uvicorn.Server(_uvicorn_config(make, config))
         server.run(sockets=[listener])
         return 0 if server.started else 3
@@ -65,6 +67,16 @@ def config_path(chosen: Path | None) -> Path | None:
     if os.environ.get(CONFIG_VARIABLE):
         return Path(os.environ[CONFIG_VARIABLE])
     return _DEFAULT_FILE if _DEFAULT_FILE.exists() else None
+
+
+def _exit_cleanly_on_signals() -> None:
+    """uvicorn raises a signal again once it has stopped for it; being told to stop is no failure."""
+
+    def stop(number: int, frame: object) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 class _Application:
