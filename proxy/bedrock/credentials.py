@@ -141,8 +141,8 @@ class Credentials:
             self._problem = result
         self._next_walk = self._now() + _SPACING_S
         walk, self._walk = self._walk, None
-        if walk is not None:
-            walk.set_result(None)
+        assert walk is not None
+        walk.set_result(None)
 
 
 def _walk_chain(
@@ -165,10 +165,7 @@ def _walk_chain(
         if region is not None:
             session.set_config_variable("region", region)
         if _would_ask_for_a_code(session, environ):
-            return (
-                "The proxy has no AWS credentials: its profile needs an MFA code, for which nobody can be asked. "
-                f"{_OPERATORS_MATTER}"
-            )
+            return _explain("its profile needs an MFA code, for which nobody can be asked")
         credentials = session.get_credentials()
         if credentials is None:
             return _NONE
@@ -176,20 +173,8 @@ def _walk_chain(
         left_s = _seconds_left(credentials)
     except ClientError as error:
         return _explain(f"AWS refused to give them ({error.response.get('Error', {}).get('Code', 'no code')})")
-    # Besides its own errors, botocore lets those of files and processes pass, and of whatever these were found to hold.
-    except (
-        BotoCoreError,
-        OSError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        EOFError,
-        RuntimeError,
-    ) as error:
-        return _explain(
-            next((_REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _REASONS), "")
-        )
+    except (BotoCoreError, *_LEFT_BY_BOTOCORE) as error:
+        return _explain(next(_REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _REASONS))
     if not frozen.access_key or not frozen.secret_key:
         return _NONE
     moment = now()
@@ -225,8 +210,11 @@ def _seconds_left(credentials: Any) -> float:
 
 
 def _explain(reason: str) -> str:
-    return f"The proxy has no AWS credentials{': ' if reason else ''}{reason}. {_OPERATORS_MATTER}"
+    return f"The proxy has no AWS credentials: {reason}. {_OPERATORS_MATTER}"
 
+
+_LEFT_BY_BOTOCORE = (OSError, ValueError, LookupError, AttributeError, TypeError, EOFError, RuntimeError)
+"""Of files and processes, and of what these were found to hold: botocore lets such errors pass."""
 
 _SSO = "its SSO session has ended, `aws sso login` begins a new one"
 _LOGIN = "its login session has ended, `aws login` begins a new one"

@@ -274,6 +274,11 @@ async def test_a_process(aws: Path, clock: Clock) -> None:
     assert found.describe() == Description("credential process of profile default", "CESS")
 
 
+async def test_a_process_that_gives_an_empty_key(aws: Path, clock: Clock) -> None:
+    write(aws, PROCESS.format(python=sys.executable, code=WORKING.replace("AKIAPROCESS", "")))
+    assert "AWS_ACCESS_KEY_ID" in await problem_of(credentials(clock))
+
+
 async def test_a_role_that_is_assumed(
     aws: Path, shared_file: Path, source: Source, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -541,6 +541,7 @@ TEXTS = [
     (VALIDATION, "The provided image exceeds the limit of 3.75 MB", invalid("messages")),
     (VALIDATION, "Image format png and content type mismatch", invalid("messages")),
     (VALIDATION, "Something else entirely: with a colon", invalid(None)),
+    (VALIDATION, "Note: 'this' and 'temperature' disagree", invalid("temperature")),
     # The model's side.
     (
         "ModelStreamErrorException",
