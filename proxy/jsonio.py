@@ -44,8 +44,8 @@ def decode_strictly(text: bytes) -> Any:
     if _count_strings(text) != _count_strings(written):
         path = _find_duplicate(text)
         raise BadJSON(f"the key '{path}' stands in one object twice", path)
-    if rb"\u0000" in text and (path := _find_nul(value)) is not None:
-        raise BadJSON("a string holds a NUL character", path)
+    if rb"\u0000" in text and (nul := _find_nul(value)) is not None:
+        raise BadJSON("a string holds a NUL character", nul or None)
     return value
 
 
