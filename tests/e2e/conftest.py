@@ -1,0 +1,256 @@
+"""The whole proxy on real sockets: an emulated Bedrock behind it, and in front whatever client a test brings."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import openai
+import pytest
+import uvicorn
+import uvloop
+
+from proxy import jsonio
+from proxy.app import create_app
+from proxy.bedrock.client import Identities
+from proxy.bedrock.endpoint import Endpoints
+from proxy.bedrock.sign import AccessKeys
+from proxy.config import Config
+from proxy.emulator.calls import Call
+from proxy.emulator.script import HEADER, read_rules
+from proxy.emulator.server import EmulatorServer
+from proxy.emulator.settings import Settings
+from proxy.upstream import EmulatedUpstream, FixedIdentity
+
+T = TypeVar("T")
+PATIENCE_S = 20.0
+"""No test should need it; a hang shall fail with a name, not hang the run."""
+
+
+class Backstage:
+    """A thread with an event loop, where the emulator and the proxies run; the test's own thread stays free to block."""
+
+    def __init__(self) -> None:
+        self.loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="backstage")
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
+
+    def close(self) -> None:
+        self.run(self.loop.shutdown_default_executor())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class Bedrock:
+    """The emulator, and what it has seen of the test."""
+
+    def __init__(self, backstage: Backstage, server: EmulatorServer) -> None:
+        self._backstage = backstage
+        self.server = server
+        self.settings = server.app.settings
+
+    @staticmethod
+    def script(**fields: Any) -> dict[str, str]:
+        """The header that scripts the answer to one call."""
+        return {HEADER: jsonio.encode(fields).decode()}
+
+    def rules(self, *rules: dict[str, Any]) -> None:
+        self.server.app.scripts.replace(read_rules(list(rules)))
+
+    @property
+    def calls(self) -> list[Call]:
+        """Those of models, oldest first; the proxy's look at the account's listing is left out."""
+        return [call for call in self.server.app.calls if call.model_id is not None]
+
+    @property
+    def call(self) -> Call:
+        """The only one there was."""
+        (call,) = self.calls
+        return call
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Looks whenever a call begins or ends."""
+        assert self._backstage.run(self.server.app.calls.wait_until(is_so, PATIENCE_S)), "it never came to that"
+
+    def wait_until_idle(self, calls: int) -> list[Call]:
+        """The calls, once there are so many and none is being answered."""
+        self.wait_until(lambda: len(self.calls) >= calls and not any(call.is_open for call in self.calls))
+        assert len(self.calls) == calls
+        return self.calls
+
+    def reset(self) -> None:
+        async def forget() -> None:
+            await self.server.app.calls.wait_until(lambda: self.server.app.calls.open == 0, PATIENCE_S)
+            self.server.app.calls.clear()
+            self.server.app.scripts.replace([])
+
+        self._backstage.run(forget())
+
+
+class _Upstream(EmulatedUpstream):
+    """The emulator is the test's own, so that the test can look at it; and so may be the identity."""
+
+    def __init__(self, config: Config, bedrock: Bedrock, identities: Identities | None) -> None:
+        super().__init__(config, {})
+        self._bedrock = bedrock
+        self._identities = identities
+
+    async def _find_the_way(self) -> None:
+        settings = self._bedrock.settings
+        self.passed_on = frozenset({HEADER})
+        self.region = self._config.aws.region or settings.region
+        self.identities = self._identities or FixedIdentity(AccessKeys(*next(iter(settings.keys.items()))))
+        self.endpoints = Endpoints(self._bedrock.server.url, self._bedrock.server.url)
+
+
+@dataclass
+class Proxy:
+    """A running proxy. `key` is one that it takes; without any it takes everyone."""
+
+    backstage: Backstage
+    upstream: _Upstream
+    port: int
+    key: str
+    http: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+    def openai(self, **options: Any) -> openai.OpenAI:
+        return openai.OpenAI(**{"base_url": self.base_url, "api_key": self.key, "max_retries": 0} | options)
+
+    def async_openai(self, **options: Any) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(**{"base_url": self.base_url, "api_key": self.key, "max_retries": 0} | options)
+
+    def chat(
+        self, model: str, prompt: str = "Hi", headers: dict[str, str] | None = None, **fields: Any
+    ) -> httpx.Response:
+        """A chat request as JSON over plain HTTP; the answer read to its end."""
+        body = {"model": model, "messages": [{"role": "user", "content": prompt}]} | fields
+        return self.http.post("/v1/chat/completions", json=body, headers=headers)
+
+    @contextmanager
+    def streaming(self, model: str, headers: dict[str, str] | None = None, **fields: Any) -> Iterator[httpx.Response]:
+        """A streamed chat, to be read, or left, by the test."""
+        body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "stream": True} | fields
+        with self.http.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
+            yield response
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def is_alive(self) -> bool:
+        """It still answers, and with an answer of the model."""
+        return "You said" in self.chat("meta.llama3-8b-instruct-v1:0").text
+
+
+class Theatre:
+    """Makes proxies in front of one emulator."""
+
+    def __init__(self, backstage: Backstage, bedrock: Bedrock) -> None:
+        self.backstage = backstage
+        self.bedrock = bedrock
+
+    @contextmanager
+    def proxy(self, options: dict[str, Any], identities: Identities | None = None) -> Iterator[Proxy]:
+        config = msgspec.convert(options, Config)
+        key = config.auth.keys[0] if config.auth.keys else "any"
+        with ExitStack() as stack:
+            upstream, port = self.backstage.run(self._start(config, identities, stack))
+            http = httpx.Client(
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"authorization": f"Bearer {key}"},
+                timeout=PATIENCE_S,
+                trust_env=False,
+            )
+            yield Proxy(self.backstage, upstream, port, key, stack.enter_context(http))
+
+    async def _start(self, config: Config, identities: Identities | None, stack: ExitStack) -> tuple[_Upstream, int]:
+        upstream = _Upstream(config, self.bedrock, identities)
+        ready = asyncio.Event()
+        app = create_app(config, upstream, lambda _: ready.set())
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+
+        async def stop() -> None:
+            server.should_exit = True
+            await serving
+
+        stack.callback(lambda: self.backstage.run(stop()))
+        await ready.wait()
+        return upstream, listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def theatre() -> Iterator[Theatre]:
+    backstage = Backstage()
+    server = EmulatorServer(Settings(max_calls=5000))
+    backstage.run(server.__aenter__())
+    yield Theatre(backstage, Bedrock(backstage, server))
+    backstage.run(server.__aexit__(None, None, None))
+    backstage.close()
+
+
+@pytest.fixture(scope="session")
+def standing_proxy(theatre: Theatre) -> Iterator[Proxy]:
+    """One for all tests that need nothing special. It tries no call twice, so that tests see each answer as it is."""
+    with theatre.proxy({"auth": {"keys": ["sk-proxy-0123456789abcdef"]}, "retry": {"attempts": 1}}) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def bedrock(theatre: Theatre) -> Iterator[Bedrock]:
+    """The emulator, which has seen nothing yet."""
+    theatre.bedrock.reset()
+    yield theatre.bedrock
+    theatre.bedrock.reset()
+
+
+@pytest.fixture
+def proxy(standing_proxy: Proxy, bedrock: Bedrock) -> Proxy:
+    return standing_proxy
+
+
+@pytest.fixture
+def serve(theatre: Theatre, bedrock: Bedrock) -> Iterator[Callable[..., Proxy]]:
+    """`serve(timeouts={"gap_s": 0.1})`: a proxy of the test's own."""
+    with ExitStack() as stack:
+        yield lambda identities=None, **options: stack.enter_context(theatre.proxy(options, identities))
+
+
+@pytest.fixture
+def client(proxy: Proxy) -> Iterator[openai.OpenAI]:
+    with proxy.openai() as client:
+        yield client
