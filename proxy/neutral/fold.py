@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from proxy.neutral.blocks import Reasoning, Text
 from proxy.neutral.events import BlockKind, BlockStart, Event, Finish, ReasoningDelta, TextDelta, UsageReport
 from proxy.neutral.reply import Reply, Usage
+
+_BLOCKS: dict[BlockKind, type[Text | Reasoning]] = {BlockKind.TEXT: Text, BlockKind.REASONING: Reasoning}
 
 
 class Fold:
     """Gathers the events of one answer. `reply` is asked once the reader has said that the stream is whole."""
 
-    __slots__ = ("_finish", "_reasoning", "_text", "_usage")
+    __slots__ = ("_blocks", "_finish", "_pieces", "_usage")
 
     def __init__(self) -> None:
-        self._text: list[str] | None = None
-        self._reasoning: list[str] | None = None
+        self._blocks: list[Text | Reasoning] = []
+        self._pieces: list[list[str]] = []
         self._finish: Finish | None = None
         self._usage = Usage()
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
-                case TextDelta(text) if self._text is not None:
-                    self._text.append(text)
-                case ReasoningDelta(text) if self._reasoning is not None:
-                    self._reasoning.append(text)
-                case BlockStart(BlockKind.TEXT):
-                    self._text = self._text or []
-                case BlockStart(BlockKind.REASONING):
-                    self._reasoning = self._reasoning or []
+                case TextDelta(text) | ReasoningDelta(text):
+                    self._pieces[-1].append(text)
+                case BlockStart(kind):
+                    self._blocks.append(_BLOCKS[kind](""))
+                    self._pieces.append([])
                 case UsageReport(usage):
                     self._usage = usage
                 case Finish():
@@ -38,9 +38,10 @@ class Fold:
     def reply(self) -> Reply:
         if self._finish is None:
             raise ValueError("the events have no Finish")
+        for block, pieces in zip(self._blocks, self._pieces, strict=True):
+            block.text = "".join(pieces)
         return Reply(
-            text=None if self._text is None else "".join(self._text),
-            reasoning=None if self._reasoning is None else "".join(self._reasoning),
+            blocks=self._blocks,
             finish=self._finish.reason,
             finish_word=self._finish.word,
             stop_sequence=self._finish.stop_sequence,

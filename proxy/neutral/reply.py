@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from proxy.neutral.blocks import Reasoning, Text
+
 
 class FinishReason(Enum):
     """Why the model stopped. The wire's own word stands beside it wherever it goes."""
@@ -49,12 +51,19 @@ class Usage:
 
 @dataclass(slots=True)
 class Reply:
-    """One answer. `text` and `reasoning` are None when the model produced no such block at all."""
+    """One answer: its blocks in the order the model produced them."""
 
-    text: str | None
+    blocks: list[Text | Reasoning]
     finish: FinishReason
     finish_word: str
     """As the wire said it: `end_turn`, `max_tokens` …"""
     usage: Usage
-    reasoning: str | None = None
     stop_sequence: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(block.text for block in self.blocks if isinstance(block, Text))
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(block.text for block in self.blocks if isinstance(block, Reasoning))

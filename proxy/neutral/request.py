@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from proxy.neutral.blocks import Text
+
 
 class Role(StrEnum):
     SYSTEM = "system"
@@ -14,20 +16,11 @@ class Role(StrEnum):
 
 
 @dataclass(slots=True)
-class Text:
-    text: str
-
-
-Block = Text
-"""What a message is made of, in the order the client gave. Every kind of content is a block of its own class."""
-
-
-@dataclass(slots=True)
 class Message:
     """One turn. Order is kept as received: a system message may stand anywhere, one role may speak twice in a row."""
 
     role: Role
-    blocks: list[Block]
+    blocks: list[Text]
     param: str = "messages"
     """Where the client wrote it, for errors and adaptations: `messages[3]`."""
 

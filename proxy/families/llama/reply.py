@@ -12,9 +12,11 @@ from types import MappingProxyType
 
 import msgspec
 
+from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.invoke import INTERVENED, Metrics
 from proxy.families.llama.template import TEMPLATES
+from proxy.neutral.blocks import Text
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
@@ -40,7 +42,7 @@ _read = msgspec.json.Decoder(Answer).decode
 def read(text: bytes) -> Answer:
     try:
         return _read(text)
-    except msgspec.MsgspecError as error:
+    except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not that of a Llama model: {error}") from None
 
 
@@ -58,9 +60,9 @@ def without_end_token(text: str) -> str:
 def parse(body: bytes) -> Reply:
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
-        raise UpstreamBroken("Bedrock's answer has no stop reason.")
+        raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
     return Reply(
-        text=without_end_token(answer.generation),
+        blocks=[Text(without_end_token(answer.generation))],
         finish=finish_reason(answer.stop_reason, answer.guardrail_action),
         finish_word=answer.stop_reason,
         usage=Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0),
