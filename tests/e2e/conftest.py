@@ -63,7 +63,7 @@ class Bedrock:
     @staticmethod
     def script(**fields: Any) -> dict[str, str]:
         """The header that scripts the answer to one call."""
-        return {HEADER: jsonio.encode(fields).decode()}
+        return {HEADER: jsonio.encode(fields).decode().encode("ascii", "backslashreplace").decode()}
 
     def rules(self, *rules: dict[str, Any]) -> None:
         self.server.app.scripts.replace(read_rules(list(rules)))
@@ -91,7 +91,8 @@ class Bedrock:
 
     def reset(self) -> None:
         async def forget() -> None:
-            await self.server.app.calls.wait_until(lambda: self.server.app.calls.open == 0, PATIENCE_S)
+            is_idle = await self.server.app.calls.wait_until(lambda: self.server.app.calls.open == 0, PATIENCE_S)
+            assert is_idle, "a test has left a call to Bedrock open"
             self.server.app.calls.clear()
             self.server.app.scripts.replace([])
 
@@ -101,17 +102,19 @@ class Bedrock:
 class _Upstream(EmulatedUpstream):
     """The emulator is the test's own, so that the test can look at it; and so may be the identity."""
 
-    def __init__(self, config: Config, bedrock: Bedrock, identities: Identities | None) -> None:
+    def __init__(self, config: Config, bedrock: Bedrock, identities: Identities | None, endpoint: str | None) -> None:
         super().__init__(config, {})
         self._bedrock = bedrock
         self._identities = identities
+        self._endpoint = endpoint or bedrock.server.url
 
     async def _find_the_way(self) -> None:
         settings = self._bedrock.settings
         self.passed_on = frozenset({HEADER})
         self.region = self._config.aws.region or settings.region
         self.identities = self._identities or FixedIdentity(AccessKeys(*next(iter(settings.keys.items()))))
-        self.endpoints = Endpoints(self._bedrock.server.url, self._bedrock.server.url)
+        self.endpoints = Endpoints(self._endpoint, self._endpoint)
+        self._resolver = self.resolver(self.region)
 
 
 @dataclass
@@ -172,11 +175,14 @@ class Theatre:
         self.bedrock = bedrock
 
     @contextmanager
-    def proxy(self, options: dict[str, Any], identities: Identities | None = None) -> Iterator[Proxy]:
+    def proxy(
+        self, options: dict[str, Any], identities: Identities | None = None, endpoint: str | None = None
+    ) -> Iterator[Proxy]:
         config = msgspec.convert(options, Config)
         key = config.auth.keys[0] if config.auth.keys else "any"
         with ExitStack() as stack:
-            upstream, port = self.backstage.run(self._start(config, identities, stack))
+            upstream = _Upstream(config, self.bedrock, identities, endpoint)
+            port = self.backstage.run(self._start(config, upstream, stack))
             http = httpx.Client(
                 base_url=f"http://127.0.0.1:{port}",
                 headers={"authorization": f"Bearer {key}"},
@@ -185,8 +191,7 @@ class Theatre:
             )
             yield Proxy(self.backstage, upstream, port, key, stack.enter_context(http))
 
-    async def _start(self, config: Config, identities: Identities | None, stack: ExitStack) -> tuple[_Upstream, int]:
-        upstream = _Upstream(config, self.bedrock, identities)
+    async def _start(self, config: Config, upstream: _Upstream, stack: ExitStack) -> int:
         ready = asyncio.Event()
         app = create_app(config, upstream, lambda _: ready.set())
         server = uvicorn.Server(
@@ -210,7 +215,7 @@ class Theatre:
 
         stack.callback(lambda: self.backstage.run(stop()))
         await ready.wait()
-        return upstream, listener.getsockname()[1]
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -247,7 +252,9 @@ def proxy(standing_proxy: Proxy, bedrock: Bedrock) -> Proxy:
 def serve(theatre: Theatre, bedrock: Bedrock) -> Iterator[Callable[..., Proxy]]:
     """`serve(timeouts={"gap_s": 0.1})`: a proxy of the test's own."""
     with ExitStack() as stack:
-        yield lambda identities=None, **options: stack.enter_context(theatre.proxy(options, identities))
+        yield lambda identities=None, endpoint=None, **options: stack.enter_context(
+            theatre.proxy(options, identities, endpoint)
+        )
 
 
 @pytest.fixture

@@ -141,21 +141,11 @@ def test_the_request_id_is_where_the_sdk_looks(client):
 
 
 def test_explicit_nulls_are_nothing_given(client, bedrock):
-    nulls: Any = dict.fromkeys(
-        (
-            "stop",
-            "temperature",
-            "top_p",
-            "max_tokens",
-            "max_completion_tokens",
-            "n",
-            "seed",
-            "user",
-            "logprobs",
-            "tools",
-        )
-        + ("logit_bias", "response_format", "stream_options", "metadata", "presence_penalty", "service_tier", "audio")
+    names = (
+        "audio frequency_penalty logit_bias logprobs max_completion_tokens max_tokens metadata n presence_penalty "
+        "response_format seed service_tier stop stream_options temperature tool_choice tools top_p user"
     )
+    nulls: Any = dict.fromkeys(names.split())
     raw = client.chat.completions.with_raw_response.create(model=LLAMA, messages=HI, **nulls)
     assert "x-bedrock-proxy-adapted" not in raw.headers
     assert sorted(bedrock.call.body) == ["max_gen_len", "prompt"]
