@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     try:
         serve(args.host, args.port, rules, settings, when_started=_welcome)
     except OSError as error:
-        print(f"cannot listen on {args.host}:{args.port}: {error.strerror or error}", file=sys.stderr)
+        print(f"cannot listen: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0
 

@@ -105,7 +105,8 @@ def without_secrets(headers: list[tuple[str, str]]) -> dict[str, str]:
     shown = {}
     for name, value in headers:
         if name == "authorization":
-            value = "Bearer ***" if value.startswith("Bearer") else value.partition("Signature=")[0] + "Signature=***"
+            scheme, signature, _ = value.partition("Signature=")
+            value = f"{scheme}{signature}***" if signature else "Bearer ***" if value.startswith("Bearer ") else "***"
         elif name == "x-amz-security-token":
             value = "***"
         shown[name] = value

@@ -21,8 +21,8 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
-HeaderName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]+$")]
-HeaderValue = Annotated[str, msgspec.Meta(pattern="^[\\x20-\\x7e]*$")]
+HeaderName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9-]+\Z")]
+HeaderValue = Annotated[str, msgspec.Meta(pattern=r"\A[\x20-\x7e]*\Z")]
 
 FaultKind = Literal[
     "exception", "error", "claude_error", "cut", "end", "stall", "bad_crc", "bad_length", "bad_json", "no_response"

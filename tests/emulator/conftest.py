@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +20,9 @@ from yarl import URL
 from proxy import jsonio
 from proxy.emulator.calls import Call
 from proxy.emulator.models import Model, read_catalog
+from proxy.emulator.script import Rule
 from proxy.emulator.server import EmulatorServer
+from proxy.emulator.settings import Settings
 
 BEARER = {"authorization": "Bearer bedrock-api-key-emulator"}
 
@@ -68,7 +72,8 @@ class Client:
         self.server = server
 
     async def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        data = body if isinstance(body, bytes | None) else jsonio.encode(body)
+        # As a file: aiohttp warns of large bodies in memory.
+        data = None if body is None else BytesIO(body if isinstance(body, bytes) else jsonio.encode(body))
         url = URL(self.server.url + path, encoded=True)
         async with self.session.request(method, url, data=data, headers=BEARER | (headers or {})) as response:
             answer = Answer(response.status, {name.lower(): value for name, value in response.headers.items()})
@@ -109,10 +114,24 @@ class Client:
         return list(self.server.app.calls)[-1]
 
 
+Start = Callable[..., Awaitable[Client]]
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with EmulatorServer() as server, aiohttp.ClientSession() as session:
-        yield Client(session, server)
+async def start() -> AsyncIterator[Start]:
+    """`await start(settings, rules)` -> a client of an emulator that runs until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def start(settings: Settings | None = None, rules: list[Rule] | None = None) -> Client:
+            server = await stack.enter_async_context(EmulatorServer(settings, rules))
+            return Client(await stack.enter_async_context(aiohttp.ClientSession()), server)
+
+        yield start
+
+
+@pytest.fixture
+async def client(start: Start) -> Client:
+    return await start()
 
 
 @pytest.fixture(scope="session")
