@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import botocore.session
@@ -77,12 +78,6 @@ ENVIRONMENTS = {
         "https://bedrock-runtime-fips.us-west-2.amazonaws.com",
         "https://bedrock-fips.us-west-2.amazonaws.com",
     ),
-    # Would ask instance metadata where it runs, if it were followed.
-    "automatic defaults": (
-        {"AWS_DEFAULTS_MODE": "auto", "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"},
-        RUNTIME,
-        CONTROL,
-    ),
 }
 
 
@@ -94,6 +89,19 @@ def test_settings_in_the_environment(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert resolve_endpoints(botocore.session.Session(), "us-west-2") == Endpoints(runtime, control)
+
+
+@pytest.mark.usefixtures("aws")
+def test_instance_metadata_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as metadata:
+        monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{metadata.getsockname()[1]}")
+        # With these, botocore asks the machine for its region.
+        monkeypatch.setenv("AWS_DEFAULTS_MODE", "auto")
+        assert resolve_endpoints(botocore.session.Session(), "us-west-2") == Endpoints(RUNTIME, CONTROL)
+        metadata.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            metadata.accept()
 
 
 def test_settings_in_the_config_file(aws: Path) -> None:
