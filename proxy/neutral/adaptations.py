@@ -10,11 +10,13 @@ import re
 from proxy.errors import UnsupportedParameter
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\[\]+:/>-]")
+_LONGEST_PARAM = 100
+"""A client may call its fields what it likes; it does not get a megabyte back for it."""
 _LONGEST_HEADER = 1_800
 
 
 class Adaptations:
-    """Collects the changes of one request. Translators call `drop`, `take` or `change`; `header` tells the client."""
+    """Collects the changes of one request. Translators call the methods below; `header` tells the client."""
 
     __slots__ = ("_items", "is_strict")
 
@@ -24,24 +26,34 @@ class Adaptations:
 
     def drop(self, param: str, why: str) -> None:
         """The field has no effect on the answer."""
+        param = _cut(param)
         if self.is_strict:
             raise UnsupportedParameter(
                 f"Unsupported parameter: '{param}' is not supported with this model. {why}", param=param
             )
         self._items[param] = "dropped"
 
+    def drop_unknown(self, param: str) -> None:
+        """Nobody knows the field: neither OpenAI's API nor the model."""
+        param = _cut(param)
+        if self.is_strict:
+            raise UnsupportedParameter(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+        self._items[param] = "dropped"
+
     def take(self, param: str, sent: float, used: float) -> None:
         """The nearest value that the model has was used."""
         if self.is_strict:
             raise UnsupportedParameter(
-                f"Unsupported value: '{param}' does not support {sent:g} with this model. The nearest it has is {used:g}.",
+                f"Unsupported value: '{param}' does not support {_number(sent)} with this model. "
+                f"The nearest it has is {_number(used)}.",
                 param=param,
                 code="unsupported_value",
             )
-        self._items[param] = f"{sent:g}->{used:g}"
+        self._items[param] = f"{_number(sent)}->{_number(used)}"
 
     def change(self, param: str, what: str, why: str) -> None:
         """The same meaning was said in another way; `what` is one word with hyphens."""
+        param = _cut(param)
         if self.is_strict:
             raise UnsupportedParameter(
                 f"Unsupported value: '{param}' cannot be sent to this model as it is. {why}",
@@ -62,10 +74,19 @@ class Adaptations:
         parts: list[str] = []
         size = 0
         for position, (param, what) in enumerate(self._items.items()):
-            part = f"{_UNSAFE.sub('?', param)[:100]}={_UNSAFE.sub('?', what)[:100]}"
+            part = f"{_UNSAFE.sub('?', param)}={_UNSAFE.sub('?', what)}"
             size += len(part) + 2
             if size > _LONGEST_HEADER:
                 parts.append(f"more={len(self._items) - position}")
                 break
             parts.append(part)
         return ", ".join(parts)
+
+
+def _cut(param: str) -> str:
+    return param if len(param) <= _LONGEST_PARAM else f"{param[:_LONGEST_PARAM]}…"
+
+
+def _number(value: float) -> str:
+    """`1.4`, `1`, `1000000`: enough digits for any count of tokens, and no exponent."""
+    return f"{value:.12g}"

@@ -29,7 +29,8 @@ class StopMatcher:
     __slots__ = ("_held", "_sequences", "hit")
 
     def __init__(self, sequences: Sequence[str]) -> None:
-        self._sequences = sequences
+        # One that holds another before its own end can never be complete first: waiting for it would be in vain.
+        self._sequences = [one for one in sequences if not any(other in one[:-1] for other in sequences)]
         self._held = ""
         self.hit: str | None = None
 

@@ -31,7 +31,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         body["top_p"] = request.sampling.top_p
     sampling.drop_what_bedrock_lacks(request, adapted)
     for name in request.extra:
-        adapted.drop(name, "The field is not known.")
+        adapted.drop_unknown(name)
     if request.end_user is not None:
         adapted.drop(request.param("end_user"), "It is not told who asks.")
     return Call(
