@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from proxy import jsonio
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.neutral.events import Unrecognised
@@ -40,5 +41,5 @@ def chunk(frame: Frame) -> bytes | Unrecognised:
         return Unrecognised(f"event type {kind!r}")
     try:
         return _read_chunk(frame.payload).inner
-    except msgspec.MsgspecError as error:
+    except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock sent a chunk that cannot be read: {error}") from None

@@ -9,9 +9,11 @@ The prompt is counted in the first piece only, the answer cumulatively in every 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
-from proxy.families.invoke import chunk
+from proxy.families.invoke import INTERVENED, chunk
 from proxy.families.llama.reply import END_TOKENS, Answer, finish_reason, read, without_end_token
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta, Unrecognised, UsageReport
 from proxy.neutral.reply import Usage
@@ -21,11 +23,12 @@ from proxy.neutral.stops import longest_open_end
 class LlamaStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_held", "_is_open", "_usage", "is_ended")
+    __slots__ = ("_guardrail_action", "_held", "_is_open", "_usage", "is_ended")
 
     def __init__(self) -> None:
         self._usage = Usage()
         self._held = ""
+        self._guardrail_action: str | None = None
         self._is_open = False
         self.is_ended = False
 
@@ -39,6 +42,12 @@ class LlamaStream:
                 continue
             piece = read(inner)
             self._count(piece)
+            if piece.guardrail_action == INTERVENED:
+                self._guardrail_action = INTERVENED
+            if self.is_ended:
+                if piece.metrics is not None:
+                    out.append(UsageReport(replace(self._usage)))
+                continue
             if not self._is_open:
                 self._is_open = True
                 out.append(BlockStart(BlockKind.TEXT))
@@ -48,8 +57,8 @@ class LlamaStream:
                     text = self._hold_back_end_token(text)
                 if text:
                     out.append(TextDelta(text))
-            if piece.stop_reason is not None and not self.is_ended:
-                self._end(piece.stop_reason, piece, out)
+            if piece.stop_reason is not None:
+                self._end(piece.stop_reason, out)
         return out
 
     def close(self) -> None:
@@ -57,7 +66,7 @@ class LlamaStream:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
 
     def usage_so_far(self) -> Usage:
-        return self._usage
+        return replace(self._usage)
 
     def _count(self, piece: Answer) -> None:
         usage = self._usage
@@ -77,9 +86,10 @@ class LlamaStream:
         self._held = text[len(text) - size :]
         return text[: len(text) - size]
 
-    def _end(self, word: str, piece: Answer, out: list[Event]) -> None:
+    def _end(self, word: str, out: list[Event]) -> None:
         held = without_end_token(self._held)
         if held:
             out.append(TextDelta(held))
         self.is_ended = True
-        out += [BlockStop(), UsageReport(self._usage), Finish(finish_reason(word, piece.guardrail_action), word)]
+        finish = Finish(finish_reason(word, self._guardrail_action), word)
+        out += [BlockStop(), UsageReport(replace(self._usage)), finish]

@@ -110,11 +110,11 @@ class Llama2Template:
         for position, message in enumerate(messages[first:], first):
             role, text = message.role, message.text
             is_last = position == len(messages) - 1
+            if role is not Role.USER and not text.strip():
+                continue
             if role is Role.SYSTEM:
                 adapted.change(message.param, "moved-to-user-turn", "This model takes system messages first only.")
                 role = Role.USER
-            if not text.strip() and role is Role.ASSISTANT:
-                continue
             text = text if is_last and role is Role.ASSISTANT else text.strip()
             if grouped and grouped[-1][0] is role:
                 grouped[-1][1].append(text)
@@ -128,7 +128,7 @@ class Llama2Template:
             grouped.insert(0, (Role.USER, [""]))
         exchanges: list[_Exchange] = []
         for role, texts in grouped:
-            text = self.neutralise("\n\n".join(texts))
+            text = self.neutralise("\n\n".join(filter(None, texts)))
             if role is Role.USER:
                 exchanges.append(_Exchange(text))
             else:
