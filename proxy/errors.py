@@ -172,6 +172,9 @@ class UpstreamRefusedUs(UpstreamError):
 class CredentialsExpired(UpstreamRefusedUs):
     """Tried once more, with credentials read anew."""
 
+    used: object = None
+    """Those that have expired: what signed the call."""
+
 
 class ModelFailed(UpstreamError):
     default_code = "model_error"

@@ -99,7 +99,7 @@ class Exchange:
                     raise
                 if isinstance(error, CredentialsExpired):
                     has_refreshed = True
-                    await self._client.refresh_credentials()
+                    await self._client.refresh_credentials(error)
                 await asyncio.sleep(delay_s)
 
 

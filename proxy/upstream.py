@@ -76,8 +76,8 @@ class Upstream:
         """Raises `NotConfigured` with what the operator has to mend."""
         if self.trouble is not None:
             raise self.trouble
-        if self.identities.describe() is None:
-            raise NotConfigured("The proxy has no AWS credentials yet. This is for its operator to mend.")
+        if self.identities.problem is not None:
+            raise NotConfigured(self.identities.problem)
 
     def resolve(self, name: str) -> Target:
         """The client's name of a model -> what to call. Raises `ModelNotFound`, `NotConfigured`."""
@@ -202,6 +202,8 @@ class EmulatedUpstream(Upstream):
 
 class FixedIdentity:
     """Keys that are known from the start and never expire."""
+
+    problem: str | None = None
 
     def __init__(self, keys: AccessKeys) -> None:
         self._keys = keys

@@ -16,11 +16,12 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from proxy import __version__
+from proxy.access.keys import is_loopback
 from proxy.bedrock.endpoint import model_path
-from proxy.bedrock.errors import error_from_frame, error_from_response
+from proxy.bedrock.errors import error_from_frame, error_from_response, is_error_frame
 from proxy.bedrock.eventstream import BrokenStream, Decoder, Frame
 from proxy.bedrock.sign import AccessKeys, BearerToken, sign
-from proxy.errors import ProxyError, UpstreamBroken, UpstreamUnreachable
+from proxy.errors import CredentialsExpired, NotConfigured, ProxyError, UpstreamBroken, UpstreamUnreachable
 
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _TRANSPORT_FAILURES = (httpx.TransportError, aiohttp.ClientError, OSError)
@@ -61,13 +62,13 @@ class Answer:
                 try:
                     frames = decoder.feed(data)
                 except BrokenStream as error:
-                    frames, failure = _until_exception(error.frames)
+                    frames, failure = _until_exception(error.frames, self.request_id)
                     if frames:
                         yield frames
                     if failure is not None:
                         raise failure from None
                     raise UpstreamBroken(f"Bedrock's stream is broken: {error}.") from error
-                frames, failure = _until_exception(frames)
+                frames, failure = _until_exception(frames, self.request_id)
                 if frames:
                     yield frames
                 if failure is not None:
@@ -90,12 +91,11 @@ class Answer:
         return stream
 
 
-def _until_exception(frames: list[Frame]) -> tuple[list[Frame], ProxyError | None]:
+def _until_exception(frames: list[Frame], request_id: str | None) -> tuple[list[Frame], ProxyError | None]:
     for position, frame in enumerate(frames):
-        kind = frame.headers.get(":message-type")
-        # An exception's name under `:event-type` is one too: botocore would take it for an empty event.
-        if kind != "event" or frame.headers.get(":event-type", "").endswith("Exception"):
-            return frames[:position], error_from_frame(frame.headers, frame.payload)
+        if is_error_frame(frame.headers):
+            failure = error_from_frame(frame.headers, frame.payload, upstream_request_id=request_id)
+            return frames[:position], failure
     return frames, None
 
 
@@ -129,12 +129,14 @@ class BedrockClient:
         self._transport = transport
         self._extensions = {"timeout": {"connect": connect_s}}
         self._now = now
-        self._used: AccessKeys | BearerToken | None = None
+        # A signature shows no secret, a bearer key is one.
+        self._hides_keys = url.scheme == "https" or is_loopback(url.host)
 
     async def call(self, model_id: str, operation: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST /model/{model_id}/{operation}. Raises `ProxyError` for anything but a 200 with an answer in it."""
         sent = {"content-type": "application/json", "accept": "application/json", **headers}
-        response = await self._send("POST", model_path(model_id, operation), "", sent, body)
+        identity = await self._credentials.identity()
+        response = await self._send(identity, "POST", model_path(model_id, operation), "", sent, body)
         is_stream = operation.endswith("-stream")
         content_type = response.headers.get("content-type", "")
         if (
@@ -148,19 +150,35 @@ class BedrockClient:
             text = await answer.body()
         finally:
             await answer.aclose()
-        raise error_from_response(response.status_code, response.headers, text)
+        error = error_from_response(response.status_code, response.headers, text)
+        if isinstance(error, CredentialsExpired):
+            error.used = identity
+        raise error
 
     async def get(self, path: str, query: str) -> tuple[int, bytes]:
         """GET, for the control plane: status and body."""
-        response = await self._send("GET", path, query, {"accept": "application/json"}, b"")
+        identity = await self._credentials.identity()
+        response = await self._send(identity, "GET", path, query, {"accept": "application/json"}, b"")
         answer = Answer(response)
         try:
             return response.status_code, await answer.body()
         finally:
             await answer.aclose()
 
-    async def _send(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> httpx.Response:
-        identity = self._used = await self._credentials.identity()
+    async def _send(
+        self,
+        identity: AccessKeys | BearerToken,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: bytes,
+    ) -> httpx.Response:
+        if isinstance(identity, BearerToken) and not self._hides_keys:
+            raise NotConfigured(
+                "The proxy has a Bedrock API key and an upstream without TLS, which would let others read the key. "
+                "This is for its operator to mend."
+            )
         path = self._prefix + path
         headers |= sign(
             identity,
@@ -184,10 +202,10 @@ class BedrockClient:
         except _TRANSPORT_FAILURES as error:
             raise _unreachable(error) from error
 
-    async def refresh_credentials(self) -> None:
-        """Reads the credentials anew, after Bedrock has said that those of the last call have expired."""
-        if self._used is not None:
-            await self._credentials.refresh(self._used)
+    async def refresh_credentials(self, error: CredentialsExpired) -> None:
+        """Reads the credentials anew, after Bedrock has said that those of a call have expired."""
+        if isinstance(error.used, AccessKeys | BearerToken):
+            await self._credentials.refresh(error.used)
 
 
 def _unreachable(error: BaseException) -> UpstreamUnreachable:

@@ -18,7 +18,7 @@ from proxy import jsonio
 from proxy.apis import APIS
 from proxy.apis.api import Asked, Identity
 from proxy.bedrock.endpoint import model_path
-from proxy.bedrock.errors import error_from_frame
+from proxy.bedrock.errors import error_from_frame, is_error_frame
 from proxy.bedrock.eventstream import BrokenStream, Decoder
 from proxy.cli.serve import config_path
 from proxy.config import load
@@ -109,7 +109,7 @@ def _show_answer(asked: Asked, family: Family, call: Call, recorded: bytes) -> N
     try:
         frames = decoder.feed(recorded)
         for position, frame in enumerate(frames):
-            if frame.headers.get(":message-type") != "event":
+            if is_error_frame(frame.headers):
                 raise error_from_frame(frame.headers, frame.payload)
             events = stops.feed(reader.feed(frames[position : position + 1]))
             fold.feed(events)

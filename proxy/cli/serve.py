@@ -175,7 +175,8 @@ def _banner(config: Config, port: int, upstream: Upstream) -> str:
         f"  region       {upstream.region or 'none: set AWS_REGION, or aws.region in config.yaml'}",
     ]
     if identity is not None:
-        lines.append(f"  credentials  {identity.source}, …{identity.key_tail}")
+        tail = f", …{identity.key_tail}" if identity.key_tail else ""
+        lines.append(f"  credentials  {identity.source}{tail}")
     else:
         lines += [
             "  credentials  none found yet: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or",
