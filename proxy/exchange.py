@@ -17,7 +17,7 @@ from proxy.bedrock.client import Answer, BedrockClient
 from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
 from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
-from proxy.families import Call, Family
+from proxy.families import Call, Family, StreamReader
 from proxy.neutral.events import Event, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
@@ -60,14 +60,14 @@ class Exchange:
     async def _ask_once(self) -> tuple[Reply, Answer]:
         answer = await self._send(self._family.operation)
         try:
-            return self._family.parse(await answer.body()), answer
+            return self._family.parse(await answer.body(), self._call), answer
         finally:
             await answer.aclose()
 
     async def _open_once(self) -> Unfolding:
         async with _within(self._timeouts.first_event_s, "Bedrock did not begin its answer in time."):
             answer = await self._send(self._family.stream_operation)
-            unfolding = Unfolding(answer, self._family, self._call.stops, self._timeouts)
+            unfolding = Unfolding(answer, self._family.reader(self._call), self._call.stops, self._timeouts)
             try:
                 await unfolding.begin()
             except BaseException:
@@ -106,10 +106,10 @@ class Exchange:
 class Unfolding:
     """An answer that has begun. `batches` gives the events of one network read at a time, the first ones included."""
 
-    def __init__(self, answer: Answer, family: Family, stops: list[str], timeouts: Timeouts) -> None:
+    def __init__(self, answer: Answer, reader: StreamReader, stops: list[str], timeouts: Timeouts) -> None:
         self.answer = answer
         self._frames = answer.frames()
-        self._reader = family.reader()
+        self._reader = reader
         self._stops = StopFilter(stops) if stops else None
         self._timeouts = timeouts
         self._started = asyncio.get_running_loop().time()

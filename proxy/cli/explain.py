@@ -99,9 +99,9 @@ def _show_call(upstream: Upstream, asked: Asked, adapted: Adaptations) -> tuple[
 
 def _show_answer(asked: Asked, family: Family, call: Call, recorded: bytes) -> None:
     if recorded.lstrip()[:1] == b"{":
-        print(_pretty(asked.render(_IDENTITY, [family.parse(recorded)])))
+        print(_pretty(asked.render(_IDENTITY, [family.parse(recorded, call)])))
         return
-    writer, reader, fold = asked.stream(_IDENTITY), family.reader(), Fold()
+    writer, reader, fold = asked.stream(_IDENTITY), family.reader(call), Fold()
     stops = StopFilter(call.stops)
     decoder = Decoder()
     chunks = [writer.start()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.bedrock.eventstream import Frame
+from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.events import Event
 from proxy.neutral.reply import Reply, Usage
@@ -23,6 +24,12 @@ class Call:
     """Beside content-type, signing and host."""
     stops: list[str] = field(default_factory=list)
     """Stop sequences that the model cannot be told of: the pipeline matches them in the text."""
+    can_stream: bool = True
+    """False where the model cannot stream this very request: the pipeline asks for the whole answer and unfolds it."""
+    names: ToolNames = field(default_factory=lambda: ToolNames(()))
+    """To give the tools in the answer the client's names again."""
+    answer_tool: str | None = None
+    """The wire name of a tool whose arguments are the answer's text: how a model without schemas is made to follow one."""
 
 
 class StreamReader(Protocol):
@@ -49,6 +56,6 @@ class Family:
     stream_operation: str
     build: Callable[[Request, Model, Adaptations], Call]
     """Raises `InvalidRequest` for what the model cannot take; notes in the `Adaptations` what it has to change."""
-    parse: Callable[[bytes], Reply]
-    """The body of a 200. Raises `UpstreamBroken` when it is not an answer."""
-    reader: Callable[[], StreamReader]
+    parse: Callable[[bytes, Call], Reply]
+    """The body of a 200, and the call it answers. Raises `UpstreamBroken` when it is not an answer."""
+    reader: Callable[[Call], StreamReader]

@@ -1,8 +1,12 @@
-"""What a message is made of, in the order it came. Each kind of content is a class of its own."""
+"""What a message is made of, in the order it came. Each kind of content is a class of its own.
+
+Values go by reference: base64 stays the text that was received, and so do the arguments of a tool, until a wire needs
+something else. `param` says where the client wrote a thing, for errors and adaptations: `messages[3].content[1]`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -11,7 +15,70 @@ class Text:
 
 
 @dataclass(slots=True)
+class Image:
+    param: str
+    data: str = ""
+    """Base64."""
+    media_type: str = ""
+    """`image/png`, `image/jpeg`, `image/gif` or `image/webp`."""
+    url: str | None = None
+    """An https URL that is still to be fetched; then `data` is empty."""
+
+
+@dataclass(slots=True)
+class Document:
+    param: str
+    data: str = ""
+    """Base64."""
+    media_type: str = ""
+    name: str = ""
+    """As the client called the file; for people."""
+    url: str | None = None
+    """An https URL that is still to be fetched; then `data` is empty."""
+
+
+@dataclass(slots=True)
 class Reasoning:
-    """What the model thought before it spoke."""
+    """What a model thought before it spoke. The signature is opaque, and goes back to the family that made it alone."""
 
     text: str
+    signature: str = ""
+    redacted: str = ""
+    """In place of the text: what only the model can read."""
+    family: str = ""
+
+
+@dataclass(slots=True)
+class ToolUse:
+    """A call that the model made."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text, as received."""
+    param: str = ""
+
+
+@dataclass(slots=True)
+class ToolResult:
+    """What came of a call: a block of a user's message."""
+
+    tool_use_id: str
+    blocks: list[Text | Image | Document] = field(default_factory=list)
+    param: str = ""
+
+
+@dataclass(slots=True)
+class CacheMark:
+    """Everything up to here may be kept in the prompt cache."""
+
+    param: str
+    ttl: str | None = None
+    """`5m` or `1h`; None leaves it to the model."""
+
+
+Block = Text | Image | Document | Reasoning | ToolUse | ToolResult | CacheMark
+"""In a request."""
+
+ReplyBlock = Text | Reasoning | ToolUse
+"""In an answer."""

@@ -1,6 +1,7 @@
 """A reply as it unfolds, in no vendor's spelling.
 
-    (BlockStart  (TextDelta | ReasoningDelta)*  BlockStop)*  Finish     with UsageReport anywhere
+    (BlockStart  (TextDelta | ReasoningDelta | ReasoningSeal | ArgumentsDelta)*  BlockStop)*  Finish
+    with UsageReport anywhere
 
 Blocks do not overlap. Every delta stands inside an open block of its kind; readers supply the start that some wires leave
 out. `Finish` comes once. A `UsageReport` counts everything so far: a later one replaces an earlier one, and one may follow
@@ -18,11 +19,16 @@ from proxy.neutral.reply import FinishReason, Usage
 class BlockKind(Enum):
     TEXT = "text"
     REASONING = "reasoning"
+    TOOL_USE = "tool_use"
 
 
 @dataclass(slots=True)
 class BlockStart:
     kind: BlockKind
+    id: str = ""
+    """Of a tool use."""
+    name: str = ""
+    """Of the tool that is called."""
 
 
 @dataclass(slots=True)
@@ -32,6 +38,21 @@ class TextDelta:
 
 @dataclass(slots=True)
 class ReasoningDelta:
+    text: str
+
+
+@dataclass(slots=True)
+class ReasoningSeal:
+    """What makes a block of reasoning valid when it is sent back: its signature, or, redacted, all there is of it."""
+
+    signature: str = ""
+    redacted: str = ""
+
+
+@dataclass(slots=True)
+class ArgumentsDelta:
+    """A piece of the JSON text of a tool's arguments."""
+
     text: str
 
 
@@ -60,4 +81,14 @@ class Unrecognised:
     what: str
 
 
-Event = BlockStart | TextDelta | ReasoningDelta | BlockStop | UsageReport | Finish | Unrecognised
+Event = (
+    BlockStart
+    | TextDelta
+    | ReasoningDelta
+    | ReasoningSeal
+    | ArgumentsDelta
+    | BlockStop
+    | UsageReport
+    | Finish
+    | Unrecognised
+)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from proxy.neutral.blocks import Reasoning, Text
-from proxy.neutral.events import BlockKind, BlockStart, Event, Finish, ReasoningDelta, TextDelta, UsageReport
+from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    Event,
+    Finish,
+    ReasoningDelta,
+    ReasoningSeal,
+    TextDelta,
+    UsageReport,
+)
 from proxy.neutral.reply import Reply, Usage
-
-_BLOCKS: dict[BlockKind, type[Text | Reasoning]] = {BlockKind.TEXT: Text, BlockKind.REASONING: Reasoning}
 
 
 class Fold:
@@ -17,7 +25,7 @@ class Fold:
     __slots__ = ("_blocks", "_finish", "_pieces", "_usage")
 
     def __init__(self) -> None:
-        self._blocks: list[Text | Reasoning] = []
+        self._blocks: list[ReplyBlock] = []
         self._pieces: list[list[str]] = []
         self._finish: Finish | None = None
         self._usage = Usage()
@@ -25,11 +33,16 @@ class Fold:
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
-                case TextDelta(text) | ReasoningDelta(text):
+                case TextDelta(text) | ReasoningDelta(text) | ArgumentsDelta(text):
                     self._pieces[-1].append(text)
-                case BlockStart(kind):
-                    self._blocks.append(_BLOCKS[kind](""))
+                case BlockStart():
+                    self._blocks.append(_begin(event))
                     self._pieces.append([])
+                case ReasoningSeal(signature, redacted):
+                    block = self._blocks[-1]
+                    assert isinstance(block, Reasoning)
+                    block.signature += signature
+                    block.redacted += redacted
                 case UsageReport(usage):
                     self._usage = usage
                 case Finish():
@@ -39,7 +52,10 @@ class Fold:
         if self._finish is None:
             raise ValueError("the events have no Finish")
         for block, pieces in zip(self._blocks, self._pieces, strict=True):
-            block.text = "".join(pieces)
+            if isinstance(block, ToolUse):
+                block.arguments = "".join(pieces)
+            else:
+                block.text = "".join(pieces)
         return Reply(
             blocks=self._blocks,
             finish=self._finish.reason,
@@ -47,3 +63,13 @@ class Fold:
             stop_sequence=self._finish.stop_sequence,
             usage=self._usage,
         )
+
+
+def _begin(start: BlockStart) -> ReplyBlock:
+    match start.kind:
+        case BlockKind.TEXT:
+            return Text("")
+        case BlockKind.REASONING:
+            return Reasoning("")
+        case BlockKind.TOOL_USE:
+            return ToolUse(start.id, start.name, "")

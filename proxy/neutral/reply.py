@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from proxy.neutral.blocks import Reasoning, Text
+from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 
 
 class FinishReason(Enum):
@@ -53,7 +53,7 @@ class Usage:
 class Reply:
     """One answer: its blocks in the order the model produced them."""
 
-    blocks: list[Text | Reasoning]
+    blocks: list[ReplyBlock]
     finish: FinishReason
     finish_word: str
     """As the wire said it: `end_turn`, `max_tokens` …"""
@@ -67,3 +67,7 @@ class Reply:
     @property
     def reasoning(self) -> str:
         return "".join(block.text for block in self.blocks if isinstance(block, Reasoning))
+
+    @property
+    def tool_uses(self) -> list[ToolUse]:
+        return [block for block in self.blocks if isinstance(block, ToolUse)]

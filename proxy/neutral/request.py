@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from proxy.neutral.blocks import Text
+from proxy.neutral.blocks import Block, CacheMark, Text
 
 
 class Role(StrEnum):
@@ -20,16 +20,60 @@ class Message:
     """One turn. Order is kept as received: a system message may stand anywhere, one role may speak twice in a row."""
 
     role: Role
-    blocks: list[Text]
+    blocks: list[Block]
     param: str = "messages"
     """Where the client wrote it, for errors and adaptations: `messages[3]`."""
 
     @property
     def text(self) -> str:
         """The text blocks, joined without anything between."""
-        if len(self.blocks) == 1:
-            return self.blocks[0].text
-        return "".join(block.text for block in self.blocks)
+        return "".join([block.text for block in self.blocks if isinstance(block, Text)])
+
+
+@dataclass(slots=True)
+class Tool:
+    """A function that the model may call."""
+
+    name: str
+    param: str
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+    """A JSON Schema, as received. None: it takes nothing."""
+    is_strict: bool = False
+    """The arguments have to follow the schema to the letter."""
+    is_free_text: bool = False
+    """Its only argument is the text `input`, which its caller hands over bare."""
+    cache_mark: CacheMark | None = None
+
+
+class ToolChoice(StrEnum):
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+    """At least one."""
+    NAMED = "named"
+    """This one."""
+
+
+@dataclass(slots=True)
+class OutputFormat:
+    """The answer has to be JSON."""
+
+    param: str
+    name: str = "answer"
+    description: str = ""
+    schema: dict[str, Any] | None = None
+    """None: any object."""
+    is_strict: bool = False
+
+
+@dataclass(slots=True)
+class Guardrail:
+    id: str
+    version: str
+    trace: str | None = None
+    """`enabled`, `disabled` or `enabled_full`."""
+    param: str = "guardrailConfig"
 
 
 @dataclass(slots=True)
@@ -46,6 +90,9 @@ class Sampling:
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     reasoning_effort: str | None = None
+    """`none`, `minimal`, `low`, `medium`, `high`, `xhigh` or `max`."""
+    reasoning_tokens: int | None = None
+    """A budget in place of an effort."""
 
 
 @dataclass(slots=True)
@@ -54,6 +101,13 @@ class Request:
     """As the client named it."""
     messages: list[Message]
     sampling: Sampling = field(default_factory=Sampling)
+    tools: list[Tool] = field(default_factory=list)
+    tool_choice: ToolChoice = ToolChoice.AUTO
+    chosen_tool: str | None = None
+    """With `NAMED`."""
+    has_parallel_tools: bool = True
+    """May one answer hold several calls?"""
+    output_format: OutputFormat | None = None
     choices: int = 1
     """How many independent answers."""
     stream: bool = False
@@ -61,6 +115,9 @@ class Request:
     """The client's own opaque name for its user; sent on hashed only."""
     service_tier: str | None = None
     """`priority`, `flex` or None for the default."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """The client's own labels, for the operator's records."""
+    guardrail: Guardrail | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields we do not know, as received. A family sends on those that are native to it and reports the others."""
     spelled: dict[str, str] = field(default_factory=dict)
