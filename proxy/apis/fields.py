@@ -29,7 +29,7 @@ def kind_of(value: object) -> str:
         case int():
             return "an integer"
         case float():
-            return "a decimal"
+            return "a decimal number"
         case str():
             return "a string"
         case list():
@@ -135,11 +135,17 @@ def word(source: Json, name: str, allowed: Sequence[str], path: str = "") -> str
 
 def invalid_word(param: str, value: str, allowed: Sequence[str]) -> InvalidRequest:
     shown = value if len(value) <= 100 else f"{value[:100]}…"
-    quoted = [f"'{one}'" for one in allowed]
-    listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
     return InvalidRequest(
-        f"Invalid value: '{shown}'. Supported values are: {listed}.", param=param, code="invalid_value"
+        f"Invalid value: '{shown}'. Supported values are: {_listed(allowed)}.", param=param, code="invalid_value"
     )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`."""
+    quoted = [f"'{word}'" for word in words]
+    if len(quoted) <= 2:
+        return " and ".join(quoted)
+    return f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
 
 
 def too_long(param: str, kind: str, limit: int, size: int) -> InvalidRequest:

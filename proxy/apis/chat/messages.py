@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from proxy.apis import fields
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Block, Message, Role, Text
+from proxy.neutral.blocks import Block, Text
+from proxy.neutral.request import Message, Role
 
 _MAX_MESSAGES = 2048
 """OpenAI's own limit on the array."""
@@ -27,7 +28,7 @@ _PARTS = {
     "assistant": ("text", "refusal"),
 }
 _TEXT_PARTS = ("text", "refusal")
-_HANDLED = frozenset({"role", "content", "name", "refusal", "tool_calls", "function_call"})
+_HANDLED = frozenset({"role", "content", "name", "tool_calls", "function_call"})
 
 
 def parse_messages(body: Mapping[str, Any], adapted: Adaptations) -> list[Message]:
@@ -65,25 +66,27 @@ def _message(message: Any, index: int, adapted: Adaptations) -> Message:
             )
     if fields.string(message, "name", path):
         adapted.drop(f"{path}.name", "The model sees no names.")
-    for name, value in message.items():
-        # SDKs give back what they were given: `annotations: []`, `audio: null`.
-        if name not in _HANDLED and value not in (None, "", [], {}):
-            adapted.drop(f"{path}.{name}", "The field is not known.")
-    return Message(_ROLES[role], _content(message, role, index), path)
+    blocks: list[Block] = []
+    known = _HANDLED
+    if role == "assistant":
+        known = _HANDLED | {"refusal"}
+        refusal = fields.string(message, "refusal", path)
+        blocks = [Text(refusal)] if refusal else []
+    _note_unknown(message, known, path, adapted)
+    if message.get("content") is not None or not blocks:
+        blocks = _content(message, role, index, adapted) + blocks
+    return Message(_ROLES[role], blocks, path)
 
 
-def _content(message: Mapping[str, Any], role: str, index: int) -> list[Block]:
+def _content(message: Mapping[str, Any], role: str, index: int, adapted: Adaptations) -> list[Block]:
     content = message.get("content")
     path = f"messages[{index}].content"
     if isinstance(content, str):
         return [Text(content)]
     if isinstance(content, list):
-        return [_part(part, role, f"{path}[{position}]") for position, part in enumerate(content)]
+        return [_part(part, role, f"{path}[{position}]", adapted) for position, part in enumerate(content)]
     if content is not None:
         raise fields.wrong_type(path, "one of a string or array of objects", content)
-    refusal = fields.string(message, "refusal", f"messages[{index}]") if role == "assistant" else None
-    if refusal:
-        return [Text(refusal)]
     if "content" not in message:
         raise fields.missing(path)
     raise InvalidRequest(
@@ -91,7 +94,7 @@ def _content(message: Mapping[str, Any], role: str, index: int) -> list[Block]:
     )
 
 
-def _part(part: Any, role: str, path: str) -> Block:
+def _part(part: Any, role: str, path: str, adapted: Adaptations) -> Text:
     if not isinstance(part, dict):
         raise fields.wrong_type(path, "an object", part)
     kind = fields.word(part, "type", _PARTS[role], path)
@@ -102,4 +105,12 @@ def _part(part: Any, role: str, path: str) -> Block:
     text = fields.string(part, kind, path)
     if text is None:
         raise fields.missing(f"{path}.{kind}")
+    _note_unknown(part, {"type", kind}, path, adapted)
     return Text(text)
+
+
+def _note_unknown(source: Mapping[str, Any], known: Set[str], path: str, adapted: Adaptations) -> None:
+    """SDKs give back what they were given, so the empty ones pass: `annotations: []`, `audio: null`."""
+    for name, value in source.items():
+        if name not in known and value not in (None, "", [], {}):
+            adapted.drop_unknown(f"{path}.{name}")

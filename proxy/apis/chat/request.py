@@ -139,8 +139,11 @@ def _stop(body: Mapping[str, Any]) -> list[str]:
 
 def _end_user(body: Mapping[str, Any], spelled: dict[str, str]) -> str | None:
     older, newer = fields.string(body, "user"), fields.string(body, "safety_identifier")
-    spelled["end_user"] = "user" if newer is None else "safety_identifier"
-    return older if newer is None else newer
+    if newer:
+        spelled["end_user"] = "safety_identifier"
+    elif older:
+        spelled["end_user"] = "user"
+    return newer or older or None
 
 
 def _service_tier(body: Mapping[str, Any], adapted: Adaptations) -> str | None:
@@ -165,15 +168,19 @@ def _refuse_what_would_change_the_answer(body: Mapping[str, Any]) -> None:
     if fields.mapping(body, "logit_bias"):
         raise _unsupported("logit_bias")
     for index, modality in enumerate(fields.array(body, "modalities", "an array of strings") or ()):
-        if modality != "text":
-            raise fields.unsupported_value(f"modalities[{index}]", str(modality))
+        if not isinstance(modality, str):
+            raise fields.wrong_type(f"modalities[{index}]", "a string", modality)
+        if modality not in ("text", "audio"):
+            raise fields.invalid_word(f"modalities[{index}]", modality, ("text", "audio"))
+        if modality == "audio":
+            raise fields.unsupported_value(f"modalities[{index}]", modality)
     for name in ("tools", "functions"):
         if fields.array(body, name, "an array of objects"):
             raise _unsupported(name)
-    for name in ("tool_choice", "function_call"):
+    for name, needed in (("tool_choice", "tools"), ("function_call", "functions")):
         if body.get(name) not in (None, "none", "auto"):
             raise InvalidRequest(
-                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.", param=name
+                f"Invalid value for '{name}': '{name}' is only allowed when '{needed}' are specified.", param=name
             )
     response_format = fields.mapping(body, "response_format")
     if response_format is not None:
@@ -215,6 +222,8 @@ def _metadata(body: Mapping[str, Any], adapted: Adaptations) -> None:
             code="object_above_max_properties",
         )
     for key in metadata:
+        if len(key) > 64:
+            raise fields.too_long("metadata", "string", 64, len(key))
         value = fields.string(metadata, key, "metadata")
         if value is not None and len(value) > 512:
             raise fields.too_long(f"metadata.{key}", "string", 512, len(value))
