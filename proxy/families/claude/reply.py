@@ -13,8 +13,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.invoke import INTERVENED
+from proxy.neutral.blocks import Reasoning, ReplyBlock, Text
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
@@ -30,10 +32,12 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
         "compaction": FinishReason.LENGTH,
     }
 )
+REASONING_BLOCKS = frozenset({"thinking", "redacted_thinking"})
+"""The second has no text that could be read."""
 
 
 class OutputDetails(msgspec.Struct):
-    thinking_tokens: int = 0
+    thinking_tokens: int | None = None
 
 
 class WireUsage(msgspec.Struct):
@@ -72,14 +76,18 @@ def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
 def parse(body: bytes) -> Reply:
     try:
         answer = _read(body)
-    except msgspec.MsgspecError as error:
+    except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
-    texts = [block.text for block in answer.content if block.type == "text"]
-    thoughts = [block.thinking for block in answer.content if block.type == "thinking"]
+    blocks: list[ReplyBlock] = []
+    for block in answer.content:
+        if block.type == "text":
+            blocks.append(Text(block.text))
+        elif block.type in REASONING_BLOCKS:
+            blocks.append(Reasoning(block.thinking))
     usage = answer.usage
+    details = usage.output_tokens_details or OutputDetails()
     return Reply(
-        text="".join(texts) if texts else None,
-        reasoning="".join(thoughts) if thoughts else None,
+        blocks=blocks,
         finish=finish_reason(answer.stop_reason, answer.guardrail_action),
         finish_word=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
@@ -88,6 +96,6 @@ def parse(body: bytes) -> Reply:
             output_tokens=usage.output_tokens or 0,
             cache_read_tokens=usage.cache_read_input_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
-            reasoning_tokens=usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else 0,
+            reasoning_tokens=details.thinking_tokens or 0,
         ),
     )

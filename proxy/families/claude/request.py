@@ -10,6 +10,7 @@ API"; Anthropic API documentation, 2026.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,7 @@ from proxy import jsonio
 from proxy.families import sampling
 from proxy.families.call import Call
 from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Text
 from proxy.neutral.request import Message, Request, Role
 from proxy.routing.catalog import Model
 
@@ -31,6 +33,10 @@ _GO_ON = "Please go on from where you stopped."
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
+    # Without sampling of its own, and without prefill, while it thinks; newer models always (see the catalogue).
+    thinking = request.extra.get("thinking")
+    if isinstance(thinking, dict) and thinking.get("type") != "disabled":
+        model = replace(model, sampling="none", has_prefill=False)
     system, messages = _conversation(request.messages, model, adapted)
     body: dict[str, Any] = {
         "anthropic_version": _VERSION,
@@ -53,7 +59,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         elif name in _NATIVE_FIELDS:
             body[name] = value
         else:
-            adapted.drop(name, "The field is not known.")
+            adapted.drop_unknown(name)
     return Call(
         body=jsonio.encode(body),
         headers=sampling.service_tier_headers(request),
@@ -90,14 +96,14 @@ def _conversation(
     first = next((i for i, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
     system = [block for message in messages[:first] for block in _blocks(message)]
     turns = _merge(messages[first:], model, adapted)
-    if not turns:
-        turns = [_turn(Role.USER, system or [_text_block(_PLACEHOLDER)])]
-        adapted.change(
-            messages[-1].param,
-            "moved-to-user-turn" if system else "placeholder",
-            "It needs a user message with text.",
-        )
-        system = []
+    if first == len(messages) and system:
+        adapted.change(messages[-1].param, "moved-to-user-turn", "It needs a user message with text.")
+        return [], [_turn(Role.USER, system)]
+    last = next((message for message in reversed(messages) if message.role is not Role.SYSTEM), messages[-1])
+    if not turns or (turns[-1]["role"] == Role.ASSISTANT and last.role is Role.USER):
+        # A last word of the user's that is blank: left out, it would make the answer before it one to go on from.
+        adapted.change(last.param, "placeholder", "It needs a user message with text.")
+        turns.append(_turn(Role.USER, [_text_block(_PLACEHOLDER)]))
     if turns[0]["role"] != Role.USER:
         adapted.change(messages[first].param, "user-turn-inserted", "A conversation has to begin with a user message.")
         turns.insert(0, _turn(Role.USER, [_text_block(_PLACEHOLDER)]))
@@ -140,7 +146,7 @@ def _end_in_assistant_turn(turns: list[dict[str, Any]], param: str, model: Model
 
 
 def _blocks(message: Message) -> list[dict[str, str]]:
-    return [_text_block(block.text) for block in message.blocks if block.text.strip()]
+    return [_text_block(block.text) for block in message.blocks if isinstance(block, Text) and block.text.strip()]
 
 
 def _text_block(text: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ Source: Anthropic API documentation, "Streaming messages", 2026.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,8 @@ from proxy import jsonio
 from proxy.bedrock.errors import error_from_claude
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
-from proxy.families.claude.reply import WireUsage, finish_reason
-from proxy.families.invoke import Metrics, chunk
+from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
+from proxy.families.invoke import INTERVENED, Metrics, chunk
 from proxy.neutral.events import (
     BlockKind,
     BlockStart,
@@ -61,24 +62,20 @@ class _Event(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Event).decode
-_BLOCK_KINDS = {
-    "text": BlockKind.TEXT,
-    "thinking": BlockKind.REASONING,
-    "redacted_thinking": BlockKind.REASONING,
-}
+_BLOCK_KINDS = {"text": BlockKind.TEXT} | dict.fromkeys(REASONING_BLOCKS, BlockKind.REASONING)
 _SILENT_DELTAS = frozenset({"signature_delta"})
-_BYTES_A_TOKEN = 4
+_CHARACTERS_A_TOKEN = 4
 """A rule of thumb, for answers that are ended early and so never get their count."""
 
 
 class ClaudeStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_guardrail_action", "_open", "_output_bytes", "_stop_sequence", "_usage", "_word", "is_ended")
+    __slots__ = ("_guardrail_action", "_open", "_output_size", "_stop_sequence", "_usage", "_word", "is_ended")
 
     def __init__(self) -> None:
         self._usage = Usage()
-        self._output_bytes = 0
+        self._output_size = 0
         self._open: BlockKind | None = None
         self._word: str | None = None
         self._stop_sequence: str | None = None
@@ -93,15 +90,19 @@ class ClaudeStream:
             if isinstance(inner, Unrecognised):
                 out.append(inner)
                 continue
+            if self.is_ended:
+                continue
             try:
                 event = _read(inner)
-            except msgspec.MsgspecError as error:
+            except jsonio.UNREADABLE as error:
                 raise UpstreamBroken(f"Bedrock sent a Claude event that cannot be read: {error}") from None
+            if event.guardrail_action == INTERVENED:
+                self._guardrail_action = INTERVENED
             delta = event.delta
             if event.type == "content_block_delta" and delta is not None and delta.type == "text_delta":
                 if self._open is not BlockKind.TEXT:
                     self._start(BlockKind.TEXT, out)
-                self._output_bytes += len(delta.text)
+                self._output_size += len(delta.text)
                 out.append(TextDelta(delta.text))
             else:
                 self._rare(event, inner, out)
@@ -113,12 +114,10 @@ class ClaudeStream:
 
     def usage_so_far(self) -> Usage:
         """For an answer that is ended early. Claude counts its output at the end only: till then it is estimated."""
-        output_tokens = max(self._usage.output_tokens, -(-self._output_bytes // _BYTES_A_TOKEN))
+        output_tokens = max(self._usage.output_tokens, -(-self._output_size // _CHARACTERS_A_TOKEN))
         return replace(self._usage, output_tokens=output_tokens, is_estimate=True)
 
     def _rare(self, event: _Event, inner: bytes, out: list[Event]) -> None:
-        if event.guardrail_action is not None:
-            self._guardrail_action = event.guardrail_action
         match event.type:
             case "content_block_delta":
                 self._delta(event.delta, out)
@@ -138,7 +137,7 @@ class ClaudeStream:
                 self._count(None, event.metrics)
                 self._end(out)
             case "error":
-                raise error_from_claude(jsonio.decode(inner))
+                raise error_from_claude(_read_error(inner))
             case "ping":
                 pass
             case other:
@@ -150,7 +149,7 @@ class ClaudeStream:
         if delta.type == "thinking_delta":
             if self._open is not BlockKind.REASONING:
                 self._start(BlockKind.REASONING, out)
-            self._output_bytes += len(delta.thinking)
+            self._output_size += len(delta.thinking)
             out.append(ReasoningDelta(delta.thinking))
         elif delta.type not in _SILENT_DELTAS:
             out.append(Unrecognised(f"Claude delta {delta.type!r}"))
@@ -164,9 +163,10 @@ class ClaudeStream:
             out.append(Unrecognised(f"Claude block {block.type!r}"))
             return
         self._start(kind, out)
-        if block.text:
+        self._output_size += len(block.text) + len(block.thinking)
+        if kind is BlockKind.TEXT and block.text:
             out.append(TextDelta(block.text))
-        if block.thinking:
+        elif kind is BlockKind.REASONING and block.thinking:
             out.append(ReasoningDelta(block.thinking))
 
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
@@ -183,13 +183,13 @@ class ClaudeStream:
         """Counts are cumulative, and some stand in only one of the places: the largest is the truth."""
         old = self._usage
         if wire is not None:
-            details = wire.output_tokens_details
+            details = wire.output_tokens_details or OutputDetails()
             self._usage = Usage(
                 max(old.input_tokens, wire.input_tokens or 0),
                 max(old.output_tokens, wire.output_tokens or 0),
                 max(old.cache_read_tokens, wire.cache_read_input_tokens or 0),
                 max(old.cache_write_tokens, wire.cache_creation_input_tokens or 0),
-                max(old.reasoning_tokens, details.thinking_tokens if details else 0),
+                max(old.reasoning_tokens, details.thinking_tokens or 0),
             )
         if metrics is not None:
             self._usage = replace(
@@ -207,3 +207,11 @@ class ClaudeStream:
         self.is_ended = True
         out.append(UsageReport(self._usage))
         out.append(Finish(finish_reason(self._word, self._guardrail_action), self._word, self._stop_sequence))
+
+
+def _read_error(inner: bytes) -> dict[str, Any]:
+    try:
+        event: dict[str, Any] = jsonio.decode(inner)
+    except jsonio.UNREADABLE:
+        return {}
+    return event
