@@ -58,7 +58,7 @@ inference-profile ARNs, and in account 123456789012, in any region, these made-u
 
 What each model takes (token limits, sampling parameters, prefill, thinking, forced tools …) is checked as Bedrock checks
 it. Ends of life are not, unless asked for. A Llama prompt that breaks its template is answered and noted (see
-`faults` below), or refused with `--strict-prompts`.
+`faults` below), or refused with `--strict-prompts`. Claude's thinking blocks are taken back only as they were given.
 
 
 Answers
@@ -133,7 +133,7 @@ What goes wrong, `fault`:
     {"kind": "no_response"}                  the connection is closed before the status line
 
 `after_bytes` instead of `after_events` counts bytes of the body, also within a frame; cut and stall take it with plain
-answers too, where it is 0 if not given.
+answers too, where it is 0 if not given. A request that is refused is refused without them.
 
 How often:
 

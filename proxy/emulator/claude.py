@@ -6,20 +6,20 @@ Bedrock adds to the last event.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from proxy import jsonio
+from proxy.emulator.claude_blocks import blocks_of
 from proxy.emulator.claude_facts import Traits, thinks, traits
 from proxy.emulator.claude_input import count_input, last_user_text, text_of
-from proxy.emulator.claude_messages import blocks_of
 from proxy.emulator.echo import sample, say
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import Script
+from proxy.emulator.signature import sign_thinking
 from proxy.emulator.tokens import count, cut, tokenise
 
 _THOUGHT = "The user wants an answer. The simplest one is to repeat what was said."
@@ -130,7 +130,7 @@ def _room(body: Mapping[str, Any], model: Model, input_tokens: int) -> int:
         raise invalid(f"prompt is too long: {input_tokens} tokens > {model.context_tokens} maximum")
     room = model.context_tokens - input_tokens
     # From 4.5 on the model simply stops at the end of its window.
-    if model.sampling == "any" and body["max_tokens"] > room:
+    if not traits(model).stops_at_window and body["max_tokens"] > room:
         raise invalid(
             f"input length and `max_tokens` exceed context limit: {input_tokens} + {body['max_tokens']} > "
             f"{model.context_tokens}, decrease input length or `max_tokens` and try again"
@@ -154,7 +154,10 @@ def _scripted(script: Script) -> list[Block]:
                 blocks.append(Block(value, tokenise(str(value.get("text", "")))))
             case "thinking":
                 blocks.append(
-                    Block({"signature": _signature("script"), **value}, tokenise(str(value.get("thinking", ""))))
+                    Block(
+                        {"signature": sign_thinking(value.get("thinking", "")), **value},
+                        tokenise(str(value.get("thinking", ""))),
+                    )
                 )
             case "tool_use" | "server_tool_use":
                 blocks.append(Block(value, tokenise(jsonio.encode(value.get("input", {})).decode())))
@@ -244,6 +247,7 @@ def _cut(block: Block, length: int) -> Block:
             value["text"] = "".join(pieces)
         case "thinking" if block.pieces:
             value["thinking"] = "".join(pieces)
+            value["signature"] = sign_thinking(value["thinking"])
         case "tool_use":
             value["input"] = {}
     return Block(value, pieces, block.hidden[:length])
@@ -251,7 +255,7 @@ def _cut(block: Block, length: int) -> Block:
 
 def _thinking(pieces: list[str], hidden: str = "") -> Block:
     text = "".join(pieces)
-    return Block({"type": "thinking", "thinking": text, "signature": _signature(text or hidden)}, pieces, hidden)
+    return Block({"type": "thinking", "thinking": text, "signature": sign_thinking(text)}, pieces, hidden)
 
 
 def _text_block(pieces: list[str]) -> Block:
@@ -260,10 +264,6 @@ def _text_block(pieces: list[str]) -> Block:
 
 def _pieces(text: str | list[str]) -> list[str]:
     return tokenise(text) if isinstance(text, str) else text
-
-
-def _signature(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest() * 2).decode()
 
 
 def _opening(value: dict[str, Any]) -> dict[str, Any]:

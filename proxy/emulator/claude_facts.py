@@ -30,15 +30,18 @@ class Traits:
     thinks_when_forced: bool = True
     """Is forcing a tool refused while thinking is on? Otherwise thinking is left out for that call."""
     has_formats: bool = False
+    """Structured output: `output_config.format`, and `strict` of a tool."""
+    stops_at_window: bool = True
+    """Otherwise `max_tokens` must fit into what the input leaves of the context."""
 
 
-_OLD = Traits(thinking=("enabled", "disabled"), shows_thinking=True, efforts=())
+_OLD = Traits(thinking=("enabled", "disabled"), shows_thinking=True, efforts=(), stops_at_window=False)
 _ALWAYS = Traits(thinking=("adaptive",), thinks_unasked=True, can_force_tools=False)
 _OFF = Traits()
 _ON = Traits(thinks_unasked=True)
 
 TRAITS = {
-    "claude-3-": Traits(thinking=(), efforts=()),
+    "claude-3-": Traits(thinking=(), efforts=(), stops_at_window=False),
     "claude-3-7-": _OLD,
     "claude-sonnet-4-2025": _OLD,
     "claude-opus-4-2025": _OLD,
@@ -99,22 +102,32 @@ BETAS = frozenset(
         "context-1m-2025-08-07",
         "context-management-2025-06-27",
         "dangerous-tool-use-2026-09-03",
-        "dev-full-thinking-2025-05-14",
         EFFORT_BETA,
         "fine-grained-tool-streaming-2025-05-14",
         "inline-tools-2026-09-15",
         "interleaved-thinking-2025-05-14",
         "mid-conversation-output-config-2026-07-01",
         "mid-conversation-tool-changes-2026-07-01",
-        "output-128k-2025-02-19",
         "thinking-binding-controls-2026-08-01",
         "thinking-display-updates-2026-08-18",
-        "token-efficient-tools-2025-02-19",
         "tool-examples-2025-10-29",
         "tool-search-tool-2025-10-19",
     }
 )
 """Flags of `anthropic_beta` that Bedrock knows."""
+
+OLD_BETAS = frozenset({"dev-full-thinking-2025-05-14", "output-128k-2025-02-19", "token-efficient-tools-2025-02-19"})
+"""Flags that only the models of before 4.5 know."""
+
+FIELD_BETAS = {
+    "context_management": ("context-management-2025-06-27", "compact-2026-01-12"),
+    "compaction": ("compact-2026-09-04",),
+    "safeguards": ("dangerous-tool-use-2026-09-03",),
+}
+"""Body fields that exist behind a flag alone."""
+
+EDITS = ("clear_tool_uses_20250919", "compact_20260112")
+"""What `context_management` can do on Bedrock: clearing thinking is not among it."""
 
 TOOL_TYPES = {
     "bash_20241022": "bash",

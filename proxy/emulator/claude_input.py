@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy import jsonio
-from proxy.emulator.claude_messages import blocks_of
+from proxy.emulator.claude_blocks import blocks_of
 from proxy.emulator.tokens import count
 
 PER_MESSAGE, PER_TOOL, PER_FILE = 4, 8, 1000

@@ -5,64 +5,25 @@ Sources: Anthropic API reference, "Messages" (October 2026); Amazon Bedrock user
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from proxy.emulator import fields
+from proxy.emulator.claude_blocks import blocks_of, check_block, check_cache_control, check_text
 from proxy.emulator.claude_facts import Traits, thinks
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 
-MAX_IMAGE = 3_932_160
-_ID = re.compile(r"[a-zA-Z0-9_-]+")
-_IMAGES = {
-    "image/jpeg": b"\xff\xd8\xff",
-    "image/png": b"\x89PNG\r\n\x1a\n",
-    "image/gif": b"GIF8",
-    "image/webp": b"RIFF",
-}
-_CACHED = ("type", "cache_control")
-_FIELDS = {
-    "text": (("text",), ("citations",)),
-    "image": (("source",), ()),
-    "document": (("source",), ("title", "context", "citations")),
-    "search_result": (("source", "title", "content"), ("citations",)),
-    "tool_use": (("id", "name", "input"), ("caller",)),
-    "tool_result": (("tool_use_id",), ("content", "is_error")),
-    "thinking": (("thinking", "signature"), ()),
-    "redacted_thinking": (("data",), ()),
-    "server_tool_use": (("id", "name", "input"), ("caller",)),
-    "tool_search_tool_result": (("tool_use_id", "content"), ()),
-    "compaction": (("content",), ("signature", "encrypted_content", "tool_changes")),
-    "tool_addition": (("tool",), ()),
-    "tool_removal": (("tool",), ()),
-}
-"""Type of a block -> (required fields, optional fields)."""
-_BY_ROLE = {
-    "user": (
-        "text", "image", "document", "search_result", "tool_result", "compaction", "tool_addition", "tool_removal",
-    ),
-    "assistant": (
-        "text", "document", "tool_use", "thinking", "redacted_thinking", "server_tool_use", "tool_search_tool_result",
-        "compaction",
-    ),
-    "system": ("text", "tool_addition", "tool_removal"),
-}  # fmt: skip
-_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
 
-
-def check_system(body: Mapping[str, Any]) -> None:
+def check_system(body: Mapping[str, Any], model: Model) -> None:
     system = body.get("system", "")
     if isinstance(system, str):
         return
     for index, block in enumerate(fields.array(system, "system")):
         fields.tag(block, f"system.{index}", ("text",))
-        _check_text(block, f"system.{index}.text", "system")
+        check_text(block, f"system.{index}.text", "system")
         fields.refuse_extras(block, ("type", "text", "cache_control", "citations"), f"system.{index}")
-        check_cache_control(block, f"system.{index}")
+        check_cache_control(block, f"system.{index}", model)
 
 
 def check_messages(body: Mapping[str, Any], model: Model, given: Traits, *, is_recent: bool) -> None:
@@ -80,38 +41,8 @@ def check_messages(body: Mapping[str, Any], model: Model, given: Traits, *, is_r
     _check_tool_pairs(messages)
     if messages[-1]["role"] == "assistant":
         _check_prefill(messages[-1], model, is_thinking=thinks(body, given))
-
-
-def check_cache_control(block: Mapping[str, Any], path: str) -> None:
-    mark = block.get("cache_control")
-    if mark is None:
-        return
-    fields.tag(mark, f"{path}.cache_control", ("ephemeral",))
-    fields.refuse_extras(mark, ("type", "ttl"), f"{path}.cache_control.ephemeral")
-    if "ttl" in mark:
-        fields.one_of(mark["ttl"], f"{path}.cache_control.ephemeral.ttl", ("5m", "1h"))
-
-
-def count_breakpoints(body: Mapping[str, Any]) -> int:
-    """How many cache marks a valid body has."""
-    return sum(1 for block in _all_blocks(body) if block.get("cache_control"))
-
-
-def _all_blocks(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from body.get("tools", [])
-    if isinstance(body.get("system"), list):
-        yield from body["system"]
-    for message in body["messages"]:
-        for block in blocks_of(message):
-            yield block
-            if isinstance(block.get("content"), list):
-                yield from block["content"]
-
-
-def blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A message's content as blocks, also when it is a string."""
-    content = message["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+    elif (body.get("thinking") or {}).get("type") == "enabled":
+        _check_continued_thinking(messages)
 
 
 def _check_message(message: Any, index: int, model: Model, *, is_last: bool) -> None:
@@ -136,106 +67,7 @@ def _check_message(message: Any, index: int, model: Model, *, is_last: bool) -> 
             raise invalid("messages: text content blocks must contain non-whitespace text")
         return
     for number, block in enumerate(content):
-        _check_block(block, f"{path}.content.{number}", role)
-
-
-def _check_block(block: Any, path: str, role: str) -> None:
-    kind = fields.tag(block, path, tuple(_FIELDS))
-    if kind not in _BY_ROLE[role]:
-        raise invalid(f"{path}: `{kind}` blocks are not permitted in `{role}` messages")
-    inner = f"{path}.{kind}"
-    required, optional = _FIELDS[kind]
-    for name in required:
-        fields.need(block, name, inner)
-    # Thinking goes back as it came: a cache mark on it is an extra field.
-    marks = ("type",) if "thinking" in kind else _CACHED
-    fields.refuse_extras(block, (*marks, *required, *optional), inner)
-    check_cache_control(block, inner)
-    match kind:
-        case "text":
-            _check_text(block, f"{inner}.text", role)
-        case "image":
-            _check_image(block, inner)
-        case "document":
-            _check_document(block, inner)
-        case "tool_use":
-            _check_id(block["id"], f"{inner}.id")
-            fields.string(block["name"], f"{inner}.name")
-            fields.mapping(block["input"], f"{inner}.input")
-        case "tool_result":
-            _check_result(block, inner)
-        case "thinking":
-            fields.string(block["thinking"], f"{inner}.thinking")
-            if not fields.string(block["signature"], f"{inner}.signature"):
-                raise invalid(f"{path}: Invalid `signature` in `thinking` block")
-
-
-def _check_text(block: Mapping[str, Any], path: str, role: str) -> None:
-    text = fields.string(fields.need(block, "text", path.rpartition(".")[0]), path)
-    if not text:
-        if block.get("cache_control"):
-            raise invalid(f"{path.rpartition('.')[0]}: cache_control cannot be set for empty text blocks")
-        where = "system" if role == "system" else "messages"
-        raise invalid(f"{where}: text content blocks must be non-empty")
-    if role != "assistant" and not text.strip():
-        where = "system" if role == "system" else "messages"
-        raise invalid(f"{where}: text content blocks must contain non-whitespace text")
-
-
-def _check_id(value: Any, path: str) -> None:
-    if not _ID.fullmatch(fields.string(value, path)):
-        raise invalid(f"{path}: String should match pattern '^[a-zA-Z0-9_-]+$'")
-
-
-def _check_image(block: Mapping[str, Any], path: str) -> None:
-    source, path = block["source"], f"{path}.source"
-    fields.tag(source, path, ("base64",))
-    path += ".base64"
-    kind = fields.one_of(fields.need(source, "media_type", path), f"{path}.media_type", tuple(_IMAGES))
-    data = _decode(fields.need(source, "data", path), f"{path}.data")
-    fields.refuse_extras(source, ("type", "media_type", "data"), path)
-    if len(data) > MAX_IMAGE:
-        raise invalid(f"{path}: The provided image exceeds the maximum size: {len(data)} bytes > {MAX_IMAGE} bytes")
-    if not any(data.startswith(magic) for magic in _IMAGES.values()):
-        raise invalid("Could not process image")
-    if not data.startswith(_IMAGES[kind]):
-        raise invalid(f"{path}.data: Image format and content type mismatch: the image is not of type {kind}")
-
-
-def _check_document(block: Mapping[str, Any], path: str) -> None:
-    source, path = block["source"], f"{path}.source"
-    kind = fields.tag(source, path, ("base64", "text", "content"))
-    path += f".{kind}"
-    if kind == "content":
-        fields.need(source, "content", path)
-        return
-    media_type = "application/pdf" if kind == "base64" else "text/plain"
-    fields.one_of(fields.need(source, "media_type", path), f"{path}.media_type", (media_type,))
-    data = fields.need(source, "data", path)
-    if kind == "text":
-        fields.string(data, f"{path}.data")
-    elif not _decode(data, f"{path}.data").startswith(b"%PDF"):
-        raise invalid(f"{path}.data: The PDF specified was not valid.")
-
-
-def _decode(data: Any, path: str) -> bytes:
-    try:
-        return b64decode(fields.string(data, path), validate=True)
-    except (Base64Error, ValueError):
-        raise invalid(f"{path}: Invalid base64 data") from None
-
-
-def _check_result(block: Mapping[str, Any], path: str) -> None:
-    _check_id(block["tool_use_id"], f"{path}.tool_use_id")
-    if block.get("is_error") is not None:
-        fields.boolean(block["is_error"], f"{path}.is_error")
-    content = block.get("content")
-    if content is None or isinstance(content, str):
-        return
-    for number, inner in enumerate(fields.array(content, f"{path}.content")):
-        kind = fields.tag(inner, f"{path}.content.{number}", _IN_RESULT)
-        if kind in _FIELDS:
-            _check_block(inner, f"{path}.content.{number}", "user")
+        check_block(block, f"{path}.content.{number}", role, model)
 
 
 def _check_recent(message: Mapping[str, Any], index: int) -> None:
@@ -328,3 +160,17 @@ def _check_prefill(message: Mapping[str, Any], model: Model, *, is_thinking: boo
     blocks = blocks_of(message)
     if blocks and blocks[-1]["type"] == "text" and blocks[-1]["text"] != blocks[-1]["text"].rstrip():
         raise invalid("messages: final assistant content cannot end with trailing whitespace")
+
+
+def _check_continued_thinking(messages: list[dict[str, Any]]) -> None:
+    """With a thinking budget, a turn whose tools have just run must begin with the thinking that led to them."""
+    *_, (index, role, blocks), (_, _, last) = [(0, "", []), *_turns(messages)]
+    if role != "assistant" or not any(block["type"] == "tool_result" for _, block in last):
+        return
+    first = blocks[0][1]["type"]
+    if first not in ("thinking", "redacted_thinking"):
+        raise invalid(
+            f"messages.{index}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When "
+            "`thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost "
+            "set of `tool_use` and `tool_result` blocks). To avoid this requirement, disable `thinking`."
+        )

@@ -11,8 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.emulator import fields
-from proxy.emulator.claude_facts import ALL_EFFORTS, BETAS, EFFORT_BETA, TOOL_TYPES, Traits, thinks, traits
-from proxy.emulator.claude_messages import check_cache_control, check_messages, check_system, count_breakpoints
+from proxy.emulator.claude_blocks import check_breakpoints, check_cache_control
+from proxy.emulator.claude_facts import (
+    ALL_EFFORTS,
+    BETAS,
+    EDITS,
+    EFFORT_BETA,
+    FIELD_BETAS,
+    OLD_BETAS,
+    TOOL_TYPES,
+    Traits,
+    thinks,
+    traits,
+)
+from proxy.emulator.claude_messages import check_messages, check_system
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 
@@ -35,9 +47,8 @@ def check(body: Any, model: Model) -> None:
     body = fields.mapping(body, "body")
     given = traits(model)
     version = _check_version(body, model)
-    known = [name for name in _KNOWN if not (version == RECENT and name in _SAMPLING)]
-    fields.refuse_extras(body, known)
-    betas = _check_betas(body)
+    betas = _check_betas(body, given)
+    fields.refuse_extras(body, _known_fields(version, betas))
     _check_max_tokens(body, model)
     _check_sampling(body, model)
     _check_plain_fields(body)
@@ -45,10 +56,15 @@ def check(body: Any, model: Model) -> None:
     _check_effort(body, given, betas)
     _check_thinking(body, given, betas)
     _check_tool_choice(body, tools, given)
-    check_system(body)
+    check_system(body, model)
     check_messages(body, model, given, is_recent=version == RECENT)
-    if count_breakpoints(body) > 4:
-        raise invalid(f"A maximum of 4 blocks with cache_control may be provided. Found {count_breakpoints(body)}.")
+    check_breakpoints(body)
+
+
+def _known_fields(version: str, betas: frozenset[str]) -> list[str]:
+    behind_flags = [name for name, flags in FIELD_BETAS.items() if betas.isdisjoint(flags)]
+    removed = _SAMPLING if version == RECENT else ()
+    return [name for name in _KNOWN if name not in behind_flags and name not in removed]
 
 
 def _check_version(body: Mapping[str, Any], model: Model) -> str:
@@ -57,10 +73,11 @@ def _check_version(body: Mapping[str, Any], model: Model) -> str:
     return fields.one_of(version, "anthropic_version", (CLASSIC, RECENT) if model.sampling == "none" else (CLASSIC,))
 
 
-def _check_betas(body: Mapping[str, Any]) -> frozenset[str]:
+def _check_betas(body: Mapping[str, Any], given: Traits) -> frozenset[str]:
     betas = fields.array(body.get("anthropic_beta", []), "anthropic_beta")
     for index, beta in enumerate(betas):
-        if fields.string(beta, f"anthropic_beta.{index}") not in BETAS:
+        fields.string(beta, f"anthropic_beta.{index}")
+        if beta not in BETAS and (beta not in OLD_BETAS or given.stops_at_window):
             raise invalid("invalid beta flag")
     return frozenset(betas)
 
@@ -98,6 +115,11 @@ def _check_plain_fields(body: Mapping[str, Any]) -> None:
         if metadata.get("user_id") is not None:
             fields.string(metadata["user_id"], "metadata.user_id", 256)
 
+    if "context_management" in body:
+        management = fields.mapping(body["context_management"], "context_management")
+        for index, edit in enumerate(fields.array(management.get("edits", []), "context_management.edits")):
+            fields.tag(edit, f"context_management.edits.{index}", EDITS)
+
 
 def _check_tools(body: Mapping[str, Any], model: Model, version: str) -> dict[str, Any]:
     """Name -> tool."""
@@ -106,7 +128,7 @@ def _check_tools(body: Mapping[str, Any], model: Model, version: str) -> dict[st
         path = f"tools.{index}"
         kind = fields.mapping(tool, path).get("type") or "custom"
         if kind == "custom":
-            _check_custom_tool(tool, f"{path}.custom", 128 if version == RECENT else 64)
+            _check_custom_tool(tool, f"{path}.custom", model, 128 if version == RECENT else 64)
         elif kind not in TOOL_TYPES:
             raise invalid(f"'{model.name}' does not support tool types: {kind}.")
         elif fields.need(tool, "name", f"{path}.{kind}") != TOOL_TYPES[kind]:
@@ -117,10 +139,11 @@ def _check_tools(body: Mapping[str, Any], model: Model, version: str) -> dict[st
     return tools
 
 
-def _check_custom_tool(tool: Mapping[str, Any], path: str, longest: int) -> None:
+def _check_custom_tool(tool: Mapping[str, Any], path: str, model: Model, longest: int) -> None:
     name = fields.string(fields.need(tool, "name", path), f"{path}.name")
     schema = fields.mapping(fields.need(tool, "input_schema", path), f"{path}.input_schema")
-    fields.refuse_extras(tool, _CUSTOM_TOOL, path)
+    known = [field for field in _CUSTOM_TOOL if field != "strict" or traits(model).has_formats]
+    fields.refuse_extras(tool, known, path)
     pattern = f"^[a-zA-Z0-9_-]{{1,{longest}}}$"
     if not re.fullmatch(pattern, name):
         raise invalid(f"{path}.name: String should match pattern '{pattern}'")
@@ -134,7 +157,7 @@ def _check_custom_tool(tool: Mapping[str, Any], path: str, longest: int) -> None
             raise invalid(f"{path}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level")
     if tool.get("strict") is not None:
         fields.boolean(tool["strict"], f"{path}.strict")
-    check_cache_control(tool, path)
+    check_cache_control(tool, path, model)
 
 
 def _check_tool_choice(body: Mapping[str, Any], tools: Mapping[str, Any], given: Traits) -> None:

@@ -51,6 +51,7 @@ class Model:
     has_prefill: bool = False
     has_system_turns: bool = False
     has_images: bool = False
+    cache_ttls: tuple[str, ...] = ("5m",)
     end_of_life: date | None = None
 
     @property
@@ -80,6 +81,7 @@ def _read_model(row: Mapping[str, Any]) -> Model:
         | {
             "title": row.get("name", row["id"]),
             "profiles": tuple(row.get("profiles", ())),
+            "cache_ttls": tuple(row.get("cache_ttls", ("5m",))),
             "has_images": "images" in row.get("features", ()),
             "end_of_life": date.fromisoformat(end) if isinstance(end, str) else end,
         }

@@ -2,6 +2,7 @@ import pytest
 
 from proxy.emulator.claude import answer, events, render
 from proxy.emulator.claude_input import count_input, last_user_text
+from proxy.emulator.claude_rules import check
 from proxy.emulator.refusal import Refusal
 from proxy.emulator.script import Script
 from proxy.emulator.tokens import count
@@ -209,6 +210,13 @@ def test_thinking_uses_up_max_tokens(ask):
     assert ask(id=OPUS55, max_tokens=3).output_tokens == 3
     shown = ask(id=OPUS55, max_tokens=3, thinking={"type": "adaptive", "display": "summarized"})
     assert render(shown)["content"][0]["thinking"] == "The user wants"
+
+
+def test_thinking_is_taken_back_as_it_was_given(ask, models):
+    for body in ({}, {"thinking": {"type": "adaptive", "display": "summarized"}}, {"max_tokens": 3}):
+        content = render(ask(id=OPUS55, **body))["content"]
+        messages = [*HI, {"role": "assistant", "content": content}, *HI]
+        check({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 5, "messages": messages}, models[OPUS55])
 
 
 def test_a_prompt_that_is_too_long(ask):

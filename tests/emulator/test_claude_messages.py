@@ -4,10 +4,12 @@ from base64 import b64encode
 
 import pytest
 
-from proxy.emulator.claude_messages import MAX_IMAGE
+from proxy.emulator.claude_blocks import MAX_IMAGE
 from proxy.emulator.claude_rules import check
 from proxy.emulator.refusal import Refusal
+from proxy.emulator.signature import sign_thinking
 
+SONNET4 = "anthropic.claude-sonnet-4-20250514-v1:0"
 SONNET45 = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 SONNET46 = "anthropic.claude-sonnet-4-6"
 OPUS5 = "anthropic.claude-opus-5"
@@ -19,6 +21,7 @@ NO_SYSTEM = (
     'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, not "system" as an '
     "input message role."
 )
+BAD_SIGNATURE = "messages.1.content.0: Invalid `signature` in `thinking` block"
 NOT_EMPTY = "all messages must have non-empty content except for the optional final assistant message"
 
 
@@ -54,6 +57,11 @@ def image(data=PNG, media_type="image/png", **more):
 def pdf(data=b"%PDF-1.7"):
     source = {"type": "base64", "media_type": "application/pdf", "data": b64encode(data).decode()}
     return {"type": "document", "source": source}
+
+
+def thought(text, signature=None):
+    signature = sign_thinking(text) if signature is None else signature
+    return {"type": "thinking", "thinking": text, "signature": signature}
 
 
 CASES = [
@@ -213,16 +221,11 @@ CASES = [
         "expected tags: 'text', 'image', 'document', 'search_result', 'tool_reference'",
     ),
     # thinking
-    (
-        SONNET45,
-        [user("a"), assistant({"type": "thinking", "thinking": "", "signature": "s"}, text("b")), user("c")],
-        None,
-    ),
-    (
-        SONNET45,
-        [user("a"), assistant({"type": "thinking", "thinking": "", "signature": ""}, text("b")), user("c")],
-        "messages.1.content.0: Invalid `signature` in `thinking` block",
-    ),
+    (SONNET45, [user("a"), assistant(thought("Hm"), text("b")), user("c")], None),
+    (SONNET45, [user("a"), assistant(thought(""), text("b")), user("c")], None),
+    (SONNET45, [user("a"), assistant(thought("Hm", signature=""), text("b")), user("c")], BAD_SIGNATURE),
+    (SONNET45, [user("a"), assistant(thought("Hm", signature="made up"), text("b")), user("c")], BAD_SIGNATURE),
+    (SONNET45, [user("a"), assistant(thought("Hm") | {"thinking": "Hm!"}, text("b")), user("c")], BAD_SIGNATURE),
     (
         SONNET45,
         [user("a"), assistant({"type": "thinking", "thinking": ""}, text("b")), user("c")],
@@ -317,6 +320,60 @@ def test_messages_are_required(models):
 )
 def test_system(models, system, message):
     verify(models[SONNET45], {"system": system, "messages": [user("Hi")]}, message)
+
+
+@pytest.mark.parametrize(
+    ("answer", "follow_up", "found"),
+    [
+        ([use()], [result()], "tool_use"),
+        ([text("b"), use()], [result(), text("c")], "text"),
+        ([thought("Hm"), use()], [result()], None),
+        ([{"type": "redacted_thinking", "data": "x"}, use()], [result()], None),
+        ([text("b")], [text("c")], None),
+    ],
+)
+def test_with_a_budget_the_thinking_before_a_tool_call_comes_back(models, answer, follow_up, found):
+    message = (
+        None
+        if found is None
+        else (
+            f"messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{found}`. When `thinking` is "
+            "enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of "
+            "`tool_use` and `tool_result` blocks). To avoid this requirement, disable `thinking`."
+        )
+    )
+    messages = [user("a"), assistant(*answer), user(*follow_up)]
+    verify(models[SONNET45], {"thinking": {"type": "enabled", "budget_tokens": 1024}, "messages": messages}, message)
+    verify(models[SONNET45], {"messages": messages}, None)
+    verify(models[SONNET46], {"thinking": {"type": "adaptive"}, "messages": messages}, None)
+
+
+def mark(ttl=None):
+    return text("x", cache_control={"type": "ephemeral"} | ({"ttl": ttl} if ttl else {}))
+
+
+@pytest.mark.parametrize(
+    ("system", "first", "message"),
+    [
+        ([mark("1h")], [mark()], None),
+        ([mark("5m")], [mark()], None),
+        (
+            [mark()],
+            [mark("1h")],
+            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note "
+            "that blocks are processed in the following order: `tools`, `system`, `messages`.",
+        ),
+        ([mark()] * 4, ["x"], None),
+        ([mark()] * 4, [mark()], "A maximum of 4 blocks with cache_control may be provided. Found 5."),
+    ],
+)
+def test_cache_marks_as_a_whole(models, system, first, message):
+    verify(models[SONNET45], {"system": system, "messages": [user(*first)]}, message)
+
+
+def test_an_hour_of_cache_is_for_4_5_and_later(models):
+    changes = {"system": [mark("1h")], "messages": [user("Hi")]}
+    verify(models[SONNET4], changes, "system.0.cache_control.ephemeral.ttl: Input should be '5m'")
 
 
 def test_prefill_and_thinking_exclude_each_other(models):

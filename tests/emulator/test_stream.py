@@ -256,13 +256,16 @@ async def test_delays_are_kept(client):
 
 
 async def test_many_streams_at_once(client):
-    script = {"gap_ms": 20}
     calls = client.server.app.calls
-    running = [asyncio.create_task(client.invoke(CLAUDE, BODY, script, stream=True)) for _ in range(90)]
-    assert await calls.wait_until(lambda: calls.open == 90, timeout_s=30)
-    answers = await asyncio.gather(*running)
-    assert {len(answer.events) for answer in answers} == {EVENTS}
-    assert (calls.open, calls.hung_up, calls.total) == (0, 0, 90)
+    script = {"fault": {"kind": "stall", "after_events": EVENTS}}
+    responses = await asyncio.gather(*(open_stream(client, script) for _ in range(90)))
+    for response in responses:
+        assert len(await read_frames(response, EVENTS)) == EVENTS
+    assert (calls.open, calls.hung_up, calls.total) == (90, 0, 90)
+    for response in responses:
+        response.close()
+    assert await calls.wait_until(lambda: calls.open == 0, timeout_s=10)
+    assert calls.hung_up == 90
 
 
 async def test_events_are_sent_as_scripted(client):
