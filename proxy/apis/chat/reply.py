@@ -71,7 +71,7 @@ def render_usage(usage: Usage) -> dict[str, Any]:
 def _choice(index: int, reply: Reply) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": reply.text or "",
+        "content": reply.text,
         "refusal": None,
         "annotations": [],
     }
