@@ -64,7 +64,7 @@ class ToolResult:
     """What came of a call: a block of a user's message."""
 
     tool_use_id: str
-    blocks: list[Text | Image | Document] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     param: str = ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from proxy.apis import openai_error
 from proxy.apis.api import Identity, StreamWriter
 from proxy.apis.chat.reply import Envelope, render
-from proxy.apis.chat.request import parse
+from proxy.apis.chat.request import AnswerForm, parse
 from proxy.apis.chat.stream import ChatStream
 from proxy.errors import ProxyError
 from proxy.neutral.adaptations import Adaptations
@@ -17,15 +17,15 @@ from proxy.neutral.request import Request
 
 
 class ChatAsked:
-    def __init__(self, request: Request, includes_usage: bool) -> None:
+    def __init__(self, request: Request, form: AnswerForm) -> None:
         self.request = request
-        self._includes_usage = includes_usage
+        self._form = form
 
     def render(self, identity: Identity, replies: Sequence[Reply]) -> dict[str, Any]:
-        return render(self._envelope(identity), replies)
+        return render(self._envelope(identity), replies, self._form)
 
     def stream(self, identity: Identity) -> StreamWriter:
-        return ChatStream(self._envelope(identity), self.request.choices, self._includes_usage)
+        return ChatStream(self._envelope(identity), self.request.choices, self._form)
 
     def _envelope(self, identity: Identity) -> Envelope:
         return Envelope(f"chatcmpl-{identity.token}", identity.created, self.request.model, identity.service_tier)

@@ -1,14 +1,21 @@
-"""The `messages` of a chat request -> neutral messages, in the client's order."""
+"""The `messages` of a chat request -> neutral messages, in the client's order.
+
+A tool's results become blocks of one user message, in the order of the calls they answer, wherever the client put them
+behind those calls. A call without a result, or a result without a call, is refused as OpenAI refuses it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from proxy.apis import fields
-from proxy.errors import InvalidRequest, UnsupportedParameter
+from proxy.apis.chat.calls import parse_calls
+from proxy.apis.chat.marks import MARKS, cache_mark
+from proxy.apis.chat.parts import parse_parts
+from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, Text
+from proxy.neutral.blocks import Block, Reasoning, Text, ToolResult, ToolUse
 from proxy.neutral.request import Message, Role
 
 _MAX_MESSAGES = 2048
@@ -20,15 +27,11 @@ _ROLES = {
     "user": Role.USER,
     "assistant": Role.ASSISTANT,
 }
+_RESULT_ROLES = ("tool", "function")
 _ALL_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
-_PARTS = {
-    "system": ("text",),
-    "developer": ("text",),
-    "user": ("text", "image_url", "input_audio", "file"),
-    "assistant": ("text", "refusal"),
-}
-_TEXT_PARTS = ("text", "refusal")
-_HANDLED = frozenset({"role", "content", "name", "tool_calls", "function_call"})
+_HANDLED = frozenset({"role", "content", "name"}) | MARKS
+_HANDLED_OF_ASSISTANT = _HANDLED | {"refusal", "tool_calls", "function_call", "thinking_blocks"}
+_HANDLED_OF_RESULT = _HANDLED | {"tool_call_id"}
 
 
 def parse_messages(body: Mapping[str, Any], adapted: Adaptations) -> list[Message]:
@@ -44,73 +47,137 @@ def parse_messages(body: Mapping[str, Any], adapted: Adaptations) -> list[Messag
         )
     if len(messages) > _MAX_MESSAGES:
         raise fields.too_long("messages", "array", _MAX_MESSAGES, len(messages))
-    return [_message(message, index, adapted) for index, message in enumerate(messages)]
+    return _Conversation(adapted).read(messages)
 
 
-def _message(message: Any, index: int, adapted: Adaptations) -> Message:
-    path = f"messages[{index}]"
-    if not isinstance(message, dict):
-        raise fields.wrong_type(path, "an object", message)
-    role = fields.word(message, "role", _ALL_ROLES, path)
-    if role is None:
-        raise fields.missing(f"{path}.role")
-    if role not in _ROLES:
+class _Conversation:
+    """Reads messages one by one, and knows which calls still wait for their results."""
+
+    def __init__(self, adapted: Adaptations) -> None:
+        self._adapted = adapted
+        self._messages: list[Message] = []
+        self._waiting: dict[str, ToolUse] = {}
+        self._results: dict[str, ToolResult] = {}
+
+    def read(self, messages: Sequence[Any]) -> list[Message]:
+        for index, message in enumerate(messages):
+            path = f"messages[{index}]"
+            if not isinstance(message, dict):
+                raise fields.wrong_type(path, "an object", message)
+            role = fields.word(message, "role", _ALL_ROLES, path)
+            if role is None:
+                raise fields.missing(f"{path}.role")
+            if role in _RESULT_ROLES:
+                self._result(message, role, index)
+                continue
+            self._settle(f"messages.[{index}].role")
+            if role == "assistant":
+                self._assistant(message, index)
+            else:
+                self._note_unknown(message, _HANDLED, path)
+                self._add(_ROLES[role], self._content(message, role, index), message, path)
+        self._settle("messages")
+        return self._messages
+
+    def _add(self, role: Role, blocks: list[Block], source: Mapping[str, Any], path: str) -> None:
+        if fields.string(source, "name", path):
+            self._adapted.drop(f"{path}.name", "The model sees no names.")
+        mark = cache_mark(source, path, self._adapted)
+        self._messages.append(Message(role, [*blocks, mark] if mark else blocks, path))
+
+    def _content(self, message: Mapping[str, Any], role: str, index: int) -> list[Block]:
+        content = message.get("content")
+        path = f"messages[{index}].content"
+        if isinstance(content, str):
+            return [Text(content)]
+        if isinstance(content, list):
+            return parse_parts(content, role, path, self._adapted)
+        if content is not None:
+            raise fields.wrong_type(path, "one of a string or array of objects", content)
+        if "content" not in message:
+            raise fields.missing(path)
         raise InvalidRequest(
-            f"Invalid parameter: messages with role '{role}' must be a response to a preceeding message with 'tool_calls'.",
-            param=f"messages.[{index}].role",
+            "Invalid value for 'content': expected a string, got null.", param=f"messages.[{index}].content"
         )
-    for name in ("tool_calls", "function_call"):
-        if message.get(name):
-            raise UnsupportedParameter(
-                f"Unsupported parameter: '{path}.{name}' is not supported with this model.", param=f"{path}.{name}"
-            )
-    if fields.string(message, "name", path):
-        adapted.drop(f"{path}.name", "The model sees no names.")
-    blocks: list[Block] = []
-    known = _HANDLED
-    if role == "assistant":
-        known = _HANDLED | {"refusal"}
+
+    def _assistant(self, message: Mapping[str, Any], index: int) -> None:
+        path = f"messages[{index}]"
+        calls = parse_calls(message, path)
         refusal = fields.string(message, "refusal", path)
-        blocks = [Text(refusal)] if refusal else []
-    _note_unknown(message, known, path, adapted)
-    if message.get("content") is not None or not blocks:
-        blocks = _content(message, role, index, adapted) + blocks
-    return Message(_ROLES[role], blocks, path)
+        blocks: list[Block] = [*_reasoning(message, path)]
+        if message.get("content") is not None or not (calls or refusal):
+            blocks += self._content(message, "assistant", index)
+        if refusal:
+            blocks.append(Text(refusal))
+        self._note_unknown(message, _HANDLED_OF_ASSISTANT, path)
+        self._waiting = {call.id: call for call in calls}
+        if len(self._waiting) < len(calls):
+            raise InvalidRequest(
+                f"Invalid '{path}.tool_calls': two of them have the same id.", param=f"{path}.tool_calls"
+            )
+        self._add(Role.ASSISTANT, [*blocks, *calls], message, path)
+
+    def _result(self, message: Mapping[str, Any], role: str, index: int) -> None:
+        path = f"messages[{index}]"
+        call_id = self._answered_call(message, role, path)
+        if call_id not in self._waiting or call_id in self._results:
+            raise InvalidRequest(
+                f"Invalid parameter: messages with role '{role}' must be a response to a preceeding message with "
+                "'tool_calls'.",
+                param=f"messages.[{index}].role",
+            )
+        self._note_unknown(message, _HANDLED_OF_RESULT, path)
+        blocks = self._content({"content": "", **_without_nulls(message)}, role, index)
+        mark = cache_mark(message, path, self._adapted)
+        self._results[call_id] = ToolResult(call_id, [*blocks, mark] if mark else blocks, path)
+
+    def _answered_call(self, message: Mapping[str, Any], role: str, path: str) -> str:
+        if role == "function":
+            name = fields.string(message, "name", path)
+            if not name:
+                raise fields.missing(f"{path}.name")
+            return next((id for id, call in self._waiting.items() if call.name == name), "")
+        call_id = fields.string(message, "tool_call_id", path)
+        if call_id is None:
+            raise fields.missing(f"{path}.tool_call_id")
+        return call_id
+
+    def _settle(self, param: str) -> None:
+        """The results that have come, as one user message. Raises when a call still waits for its own."""
+        missing = [call_id for call_id in self._waiting if call_id not in self._results]
+        if missing:
+            raise InvalidRequest(
+                "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+                f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(missing)[:500]}",
+                param=param,
+            )
+        if self._results:
+            results = [self._results[call_id] for call_id in self._waiting]
+            self._messages.append(Message(Role.USER, [*results], results[0].param))
+        self._waiting, self._results = {}, {}
+
+    def _note_unknown(self, source: Mapping[str, Any], known: Set[str], path: str) -> None:
+        """SDKs give back what they were given, so the empty ones pass: `annotations: []`, `audio: null`."""
+        for name, value in source.items():
+            if name not in known and value not in (None, "", [], {}):
+                self._adapted.drop_unknown(f"{path}.{name}")
 
 
-def _content(message: Mapping[str, Any], role: str, index: int, adapted: Adaptations) -> list[Block]:
-    content = message.get("content")
-    path = f"messages[{index}].content"
-    if isinstance(content, str):
-        return [Text(content)]
-    if isinstance(content, list):
-        return [_part(part, role, f"{path}[{position}]", adapted) for position, part in enumerate(content)]
-    if content is not None:
-        raise fields.wrong_type(path, "one of a string or array of objects", content)
-    if "content" not in message:
-        raise fields.missing(path)
-    raise InvalidRequest(
-        "Invalid value for 'content': expected a string, got null.", param=f"messages.[{index}].content"
-    )
+def _without_nulls(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if value is not None}
 
 
-def _part(part: Any, role: str, path: str, adapted: Adaptations) -> Text:
-    if not isinstance(part, dict):
-        raise fields.wrong_type(path, "an object", part)
-    kind = fields.word(part, "type", _PARTS[role], path)
-    if kind is None:
-        raise fields.missing(f"{path}.type")
-    if kind not in _TEXT_PARTS:
-        raise fields.unsupported_value(path, kind)
-    text = fields.string(part, kind, path)
-    if text is None:
-        raise fields.missing(f"{path}.{kind}")
-    _note_unknown(part, {"type", kind}, path, adapted)
-    return Text(text)
-
-
-def _note_unknown(source: Mapping[str, Any], known: Set[str], path: str, adapted: Adaptations) -> None:
-    """SDKs give back what they were given, so the empty ones pass: `annotations: []`, `audio: null`."""
-    for name, value in source.items():
-        if name not in known and value not in (None, "", [], {}):
-            adapted.drop_unknown(f"{path}.{name}")
+def _reasoning(message: Mapping[str, Any], path: str) -> list[Reasoning]:
+    """`thinking_blocks`, as they were given: signed by the model that wrote them, and for its eyes alone."""
+    blocks = []
+    for index, item in enumerate(fields.array(message, "thinking_blocks", "an array of objects", path) or ()):
+        at = f"{path}.thinking_blocks[{index}]"
+        if not isinstance(item, dict):
+            raise fields.wrong_type(at, "an object", item)
+        kind = fields.word(item, "type", ("thinking", "redacted_thinking"), at)
+        if kind == "redacted_thinking":
+            blocks.append(Reasoning("", redacted=fields.string(item, "data", at) or "", family="claude"))
+        else:
+            text = fields.string(item, "thinking", at) or ""
+            blocks.append(Reasoning(text, signature=fields.string(item, "signature", at) or "", family="claude"))
+    return blocks

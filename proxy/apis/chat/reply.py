@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from proxy import jsonio
+from proxy.apis.chat.request import AnswerForm
+from proxy.neutral.blocks import Reasoning, ToolUse
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 FINISH_REASONS: Mapping[FinishReason, str] = MappingProxyType(
     {
         FinishReason.STOP: "stop",
         FinishReason.LENGTH: "length",
-        FinishReason.TOOL_USE: "tool_calls",
         FinishReason.FILTERED: "content_filter",
         # OpenAI has no word for it. `length` says "perhaps not complete", and that much is true.
         FinishReason.UNKNOWN: "length",
@@ -38,13 +40,13 @@ class Envelope:
     service_tier: str = "default"
 
 
-def render(envelope: Envelope, replies: Sequence[Reply]) -> dict[str, Any]:
+def render(envelope: Envelope, replies: Sequence[Reply], form: AnswerForm) -> dict[str, Any]:
     return {
         "id": envelope.id,
         "object": "chat.completion",
         "created": envelope.created,
         "model": envelope.model,
-        "choices": [_choice(index, reply) for index, reply in enumerate(replies)],
+        "choices": [_choice(index, reply, form) for index, reply in enumerate(replies)],
         "usage": render_usage(sum((reply.usage for reply in replies), Usage())),
         "service_tier": envelope.service_tier,
         "system_fingerprint": None,
@@ -68,19 +70,59 @@ def render_usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _choice(index: int, reply: Reply) -> dict[str, Any]:
+def _choice(index: int, reply: Reply, form: AnswerForm) -> dict[str, Any]:
+    calls = reply.tool_uses
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": reply.text,
+        # Null where there are calls and nothing else: clients tell the two apart by it.
+        "content": reply.text or (None if calls else ""),
         "refusal": None,
         "annotations": [],
     }
+    reason = finish_word(reply.finish, bool(calls), form)
+    if calls and form.has_functions:
+        message["function_call"] = {"name": calls[0].name, "arguments": calls[0].arguments}
+    elif calls:
+        message["tool_calls"] = [_call(call, form) for call in calls]
+    if form.shows_reasoning:
+        _add_reasoning(message, reply)
+    return {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
+
+
+def finish_word(reason: FinishReason, has_calls: bool, form: AnswerForm) -> str:
+    """Calls decide: some models say that they were done when they wait for a tool, and some wait for none."""
+    if has_calls and reason in (FinishReason.STOP, FinishReason.TOOL_USE):
+        return "function_call" if form.has_functions else "tool_calls"
+    return "stop" if reason is FinishReason.TOOL_USE else FINISH_REASONS[reason]
+
+
+def _call(call: ToolUse, form: AnswerForm) -> dict[str, Any]:
+    if call.name in form.free_text_tools:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": free_text(call.arguments)}}
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def free_text(arguments: str) -> str:
+    """The bare input of a custom tool; what the model wrote in its place comes as it is."""
+    try:
+        value = jsonio.decode(arguments)
+    except jsonio.UNREADABLE:
+        return arguments
+    text = value.get("input") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else arguments
+
+
+def _add_reasoning(message: dict[str, Any], reply: Reply) -> None:
+    """Two names are in use for the text, and clients that know both show it once. The sealed blocks are for those that
+    bring them back in the next request."""
     if reply.reasoning:
-        # Two names are in use, and clients that know both show the text once.
         message["reasoning_content"] = message["reasoning"] = reply.reasoning
-    return {
-        "index": index,
-        "message": message,
-        "logprobs": None,
-        "finish_reason": FINISH_REASONS[reply.finish],
-    }
+    sealed = [block for block in reply.blocks if isinstance(block, Reasoning) and (block.signature or block.redacted)]
+    if sealed:
+        message["thinking_blocks"] = [sealed_block(block) for block in sealed]
+
+
+def sealed_block(block: Reasoning) -> dict[str, str]:
+    if block.redacted:
+        return {"type": "redacted_thinking", "data": block.redacted}
+    return {"type": "thinking", "thinking": block.text, "signature": block.signature}

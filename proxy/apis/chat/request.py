@@ -7,16 +7,19 @@ beyond those go on as `extra`. Source: OpenAI's published OpenAPI document 2.3, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from proxy.apis import fields
 from proxy.apis.chat.messages import parse_messages
+from proxy.apis.chat.output import parse_output
+from proxy.apis.chat.reasoning import Depth, parse_depth
+from proxy.apis.chat.tools import parse_tools
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Request, Sampling
+from proxy.neutral.request import Guardrail, Request, Sampling
 
 _MAX_STOPS = 4
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _INT64 = (-(2**63), 2**63 - 1)
 _MOST_TOKENS = 2**31 - 1
@@ -27,6 +30,8 @@ _HANDLED = frozenset(
         "frequency_penalty",
         "function_call",
         "functions",
+        "guardrailConfig",
+        "include_reasoning",
         "logit_bias",
         "logprobs",
         "max_completion_tokens",
@@ -43,6 +48,7 @@ _HANDLED = frozenset(
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
+        "reasoning",
         "reasoning_effort",
         "response_format",
         "safety_identifier",
@@ -64,8 +70,21 @@ _HANDLED = frozenset(
 )
 
 
-def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, bool]:
-    """The request, and whether its stream ends in a usage chunk. Raises `InvalidRequest` with the `param` at fault."""
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """How the answer is to be written: what this API asks for and the neutral form need not know."""
+
+    includes_usage: bool = False
+    """A stream ends in a usage chunk."""
+    has_functions: bool = False
+    """Tools were asked for as `functions`: the answer calls one as `function_call`."""
+    shows_reasoning: bool = True
+    free_text_tools: frozenset[str] = frozenset()
+    """The names of custom tools, whose input is handed over bare."""
+
+
+def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, AnswerForm]:
+    """Raises `InvalidRequest` with the `param` at fault."""
     if not isinstance(body, dict):
         raise InvalidRequest(
             f"Invalid body: expected an object, but got {fields.kind_of(body)} instead.", code="invalid_type"
@@ -81,12 +100,22 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, b
         )
     _refuse_what_would_change_the_answer(body)
     stream = fields.boolean(body, "stream") or False
-    sampling, spelled = _sampling(body)
+    depth = parse_depth(body, adapted)
+    sampling, spelled = _sampling(body, depth)
     _note_what_has_no_effect(body, adapted)
+    settings = parse_tools(body, adapted)
+    messages = parse_messages(body, adapted)
     request = Request(
         model=model,
-        messages=parse_messages(body, adapted),
+        messages=messages,
         sampling=sampling,
+        tools=settings.tools,
+        tool_choice=settings.choice,
+        chosen_tool=settings.chosen,
+        has_parallel_tools=settings.is_parallel,
+        output_format=parse_output(body, messages),
+        metadata=_metadata(body),
+        guardrail=_guardrail(body),
         choices=fields.integer(body, "n", 1, max_choices) or 1,
         stream=stream,
         end_user=_end_user(body, spelled),
@@ -98,10 +127,15 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, b
     includes_usage = fields.boolean(options, "include_usage", "stream_options") or False
     # Padding against traffic analysis, which may be left out.
     fields.boolean(options, "include_obfuscation", "stream_options")
-    return request, includes_usage and stream
+    return request, AnswerForm(
+        includes_usage=includes_usage and stream,
+        has_functions=settings.has_functions,
+        shows_reasoning=depth.is_shown,
+        free_text_tools=frozenset(tool.name for tool in settings.tools if tool.is_free_text),
+    )
 
 
-def _sampling(body: Mapping[str, Any]) -> tuple[Sampling, dict[str, str]]:
+def _sampling(body: Mapping[str, Any], depth: Depth) -> tuple[Sampling, dict[str, str]]:
     spelled: dict[str, str] = {}
     max_tokens = fields.integer(body, "max_tokens", 1, _MOST_TOKENS)
     newer = fields.integer(body, "max_completion_tokens", 1, _MOST_TOKENS)
@@ -115,7 +149,8 @@ def _sampling(body: Mapping[str, Any]) -> tuple[Sampling, dict[str, str]]:
         seed=fields.integer(body, "seed", *_INT64),
         frequency_penalty=fields.decimal(body, "frequency_penalty", -2, 2),
         presence_penalty=fields.decimal(body, "presence_penalty", -2, 2),
-        reasoning_effort=fields.word(body, "reasoning_effort", _EFFORTS),
+        reasoning_effort=depth.effort,
+        reasoning_tokens=depth.tokens,
     )
     return sampling, spelled
 
@@ -174,29 +209,12 @@ def _refuse_what_would_change_the_answer(body: Mapping[str, Any]) -> None:
             raise fields.invalid_word(f"modalities[{index}]", modality, ("text", "audio"))
         if modality == "audio":
             raise fields.unsupported_value(f"modalities[{index}]", modality)
-    for name in ("tools", "functions"):
-        if fields.array(body, name, "an array of objects"):
-            raise _unsupported(name)
-    for name, needed in (("tool_choice", "tools"), ("function_call", "functions")):
-        if body.get(name) not in (None, "none", "auto"):
-            raise InvalidRequest(
-                f"Invalid value for '{name}': '{name}' is only allowed when '{needed}' are specified.", param=name
-            )
-    response_format = fields.mapping(body, "response_format")
-    if response_format is not None:
-        wanted = fields.word(response_format, "type", ("text", "json_object", "json_schema"), "response_format")
-        if wanted is None:
-            raise fields.missing("response_format.type")
-        if wanted != "text":
-            raise fields.unsupported_value("response_format.type", wanted)
 
 
 def _note_what_has_no_effect(body: Mapping[str, Any], adapted: Adaptations) -> None:
     """Hints on speed, storage and style: the answer is as good without them."""
     if fields.boolean(body, "store"):
         adapted.drop("store", "Nothing is stored here.")
-    fields.boolean(body, "parallel_tool_calls")
-    _metadata(body, adapted)
     if fields.mapping(body, "prediction") is not None:
         adapted.drop("prediction", "Bedrock has no predicted outputs.")
     for name, read in (
@@ -210,10 +228,8 @@ def _note_what_has_no_effect(body: Mapping[str, Any], adapted: Adaptations) -> N
         adapted.drop("verbosity", "The model has no such setting.")
 
 
-def _metadata(body: Mapping[str, Any], adapted: Adaptations) -> None:
-    metadata = fields.mapping(body, "metadata")
-    if not metadata:
-        return
+def _metadata(body: Mapping[str, Any]) -> dict[str, str]:
+    metadata = fields.mapping(body, "metadata") or {}
     if len(metadata) > 16:
         raise InvalidRequest(
             f"Invalid 'metadata': too many properties. Expected an object with at most 16 properties, but got an object "
@@ -221,13 +237,32 @@ def _metadata(body: Mapping[str, Any], adapted: Adaptations) -> None:
             param="metadata",
             code="object_above_max_properties",
         )
+    labels: dict[str, str] = {}
     for key in metadata:
         if len(key) > 64:
             raise fields.too_long("metadata", "string", 64, len(key))
         value = fields.string(metadata, key, "metadata")
-        if value is not None and len(value) > 512:
-            raise fields.too_long(f"metadata.{key}", "string", 512, len(value))
-    adapted.drop("metadata", "Nothing is stored here.")
+        if value is not None:
+            if len(value) > 512:
+                raise fields.too_long(f"metadata.{key}", "string", 512, len(value))
+            labels[key] = value
+    return labels
+
+
+def _guardrail(body: Mapping[str, Any]) -> Guardrail | None:
+    """Bedrock's own `guardrailConfig`, as Converse has it."""
+    config = fields.mapping(body, "guardrailConfig")
+    if config is None:
+        return None
+    path = "guardrailConfig"
+    guardrail_id = fields.string(config, "guardrailIdentifier", path)
+    version = fields.string(config, "guardrailVersion", path)
+    if not guardrail_id:
+        raise fields.missing(f"{path}.guardrailIdentifier")
+    if not version:
+        raise fields.missing(f"{path}.guardrailVersion")
+    trace = fields.word(config, "trace", ("enabled", "disabled", "enabled_full"), path)
+    return Guardrail(guardrail_id, version, trace, path)
 
 
 def _unsupported(name: str) -> UnsupportedParameter:

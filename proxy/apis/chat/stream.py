@@ -2,28 +2,45 @@
 
     role chunk, one chunk a delta, the chunk with the finish_reason, the usage chunk when asked for, [DONE]
 
-The constant part of a chunk is encoded once. Source: recorded streams of OpenAI, 2025.
+The constant part of a chunk is encoded once. Calls are counted from 0 without gaps, and say their id, type and name once.
+Source: recorded streams of OpenAI, 2025.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from proxy import jsonio
 from proxy.apis import sse
-from proxy.apis.chat.reply import FINISH_REASONS, Envelope, render_usage
+from proxy.apis.chat.reply import Envelope, finish_word, free_text, render_usage, sealed_block
+from proxy.apis.chat.request import AnswerForm
 from proxy.apis.openai_error import render_error
 from proxy.errors import ProxyError
-from proxy.neutral.events import Event, Finish, ReasoningDelta, TextDelta, UsageReport
+from proxy.neutral.blocks import Reasoning
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    Finish,
+    ReasoningDelta,
+    ReasoningSeal,
+    TextDelta,
+    UsageReport,
+)
 from proxy.neutral.reply import Usage
 
 _encode = jsonio.encode
 
 
 class ChatStream:
-    """One per answer, for all of its choices. `start`, then `send` as events come, then `close`."""
+    """One per answer, for all of its choices. `start`, then `send` as events come, then `close` or `fail`."""
 
-    __slots__ = ("_head", "_heads", "_includes_usage", "_tail", "_usage")
+    __slots__ = ("_choices", "_form", "_head", "_tail")
 
-    def __init__(self, envelope: Envelope, choices: int, includes_usage: bool) -> None:
+    def __init__(self, envelope: Envelope, choices: int, form: AnswerForm) -> None:
         constant = _encode(
             {
                 "id": envelope.id,
@@ -35,42 +52,123 @@ class ChatStream:
             }
         )
         self._head = b'data: %b,"choices":[' % constant[:-1]
-        self._heads = [b'%b{"index":%d,"delta":' % (self._head, index) for index in range(choices)]
         # With `include_usage` every chunk but the last has a null there; without it no chunk has the key.
-        self._tail = b',"usage":null}\n\n' if includes_usage else b"}\n\n"
-        self._includes_usage = includes_usage
-        self._usage = [Usage()] * choices
+        self._tail = b',"usage":null}\n\n' if form.includes_usage else b"}\n\n"
+        self._form = form
+        self._choices = [
+            _Choice(b'%b{"index":%d,"delta":' % (self._head, index), self._tail, form) for index in range(choices)
+        ]
 
     def start(self) -> bytes:
         """The role of every choice, in order: helpers of SDKs want choice 0 to come first."""
         delta = b'{"role":"assistant","content":"","refusal":null},"finish_reason":null}]'
-        return b"".join(b"%b%b%b" % (head, delta, self._tail) for head in self._heads)
+        return b"".join([b"%b%b%b" % (choice.head, delta, self._tail) for choice in self._choices])
 
     def send(self, events: list[Event], choice: int = 0) -> bytes:
-        head, tail = self._heads[choice], self._tail
-        out = []
-        for event in events:
-            if isinstance(event, TextDelta):
-                out.append(b'%b{"content":%b},"finish_reason":null}]%b' % (head, _encode(event.text), tail))
-            elif isinstance(event, ReasoningDelta):
-                text = _encode(event.text)
-                out.append(
-                    b'%b{"reasoning_content":%b,"reasoning":%b},"finish_reason":null}]%b' % (head, text, text, tail)
-                )
-            elif isinstance(event, Finish):
-                reason = FINISH_REASONS[event.reason].encode()
-                out.append(b'%b{},"finish_reason":"%b"}]%b' % (head, reason, tail))
-            elif isinstance(event, UsageReport):
-                self._usage[choice] = event.usage
-        return b"".join(out)
+        return self._choices[choice].send(events)
 
     def close(self) -> bytes:
         """The end of an answer that is whole."""
-        if not self._includes_usage:
+        if not self._form.includes_usage:
             return sse.DONE
-        usage = _encode(render_usage(sum(self._usage, Usage())))
+        usage = _encode(render_usage(sum((choice.usage for choice in self._choices), Usage())))
         return b'%b],"usage":%b}\n\n%b' % (self._head, usage, sse.DONE)
 
     def fail(self, error: ProxyError) -> bytes:
         """The end of an answer that failed: SDKs raise it. No finish_reason and no [DONE] go with it."""
         return sse.data(render_error(error))
+
+
+class _Choice:
+    __slots__ = ("_arguments", "_calls", "_form", "_is_custom", "_open", "_tail", "_thought", "head", "usage")
+
+    def __init__(self, head: bytes, tail: bytes, form: AnswerForm) -> None:
+        self.head = head
+        self.usage = Usage()
+        self._tail = tail
+        self._form = form
+        self._open: BlockKind | None = None
+        self._calls = 0
+        self._is_custom = False
+        self._arguments: list[str] = []
+        self._thought = Reasoning("")
+
+    def send(self, events: list[Event]) -> bytes:
+        head, tail = self.head, self._tail
+        out: list[bytes] = []
+        for event in events:
+            if isinstance(event, TextDelta):
+                out.append(b'%b{"content":%b},"finish_reason":null}]%b' % (head, _encode(event.text), tail))
+            else:
+                handle = _HANDLERS.get(type(event))
+                if handle is not None:
+                    handle(self, event, out)
+        return b"".join(out)
+
+    def _delta(self, delta: dict[str, Any], out: list[bytes]) -> None:
+        out.append(b'%b%b,"finish_reason":null}]%b' % (self.head, _encode(delta), self._tail))
+
+    def _start(self, event: BlockStart, out: list[bytes]) -> None:
+        self._open = event.kind
+        if event.kind is BlockKind.REASONING:
+            self._thought = Reasoning("")
+        elif event.kind is BlockKind.TOOL_USE:
+            self._calls += 1
+            self._arguments = []
+            self._is_custom = event.name in self._form.free_text_tools
+            if self._form.has_functions:
+                if self._calls == 1:
+                    self._delta({"function_call": {"name": event.name, "arguments": ""}}, out)
+            elif self._is_custom:
+                self._call({"id": event.id, "type": "custom", "custom": {"name": event.name, "input": ""}}, out)
+            else:
+                self._call({"id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}, out)
+
+    def _call(self, fragment: dict[str, Any], out: list[bytes]) -> None:
+        self._delta({"tool_calls": [{"index": self._calls - 1, **fragment}]}, out)
+
+    def _arguments_delta(self, event: ArgumentsDelta, out: list[bytes]) -> None:
+        if self._is_custom:
+            # Bare text out of a JSON string: it can be had when the string is whole.
+            self._arguments.append(event.text)
+        elif not self._form.has_functions:
+            self._call({"function": {"arguments": event.text}}, out)
+        elif self._calls == 1:
+            self._delta({"function_call": {"arguments": event.text}}, out)
+
+    def _reasoning(self, event: ReasoningDelta, out: list[bytes]) -> None:
+        self._thought.text += event.text
+        if self._form.shows_reasoning:
+            self._delta({"reasoning_content": event.text, "reasoning": event.text}, out)
+
+    def _seal(self, event: ReasoningSeal, out: list[bytes]) -> None:
+        self._thought.signature += event.signature
+        self._thought.redacted += event.redacted
+
+    def _stop(self, event: BlockStop, out: list[bytes]) -> None:
+        if self._open is BlockKind.TOOL_USE and self._is_custom:
+            self._call({"custom": {"input": free_text("".join(self._arguments))}}, out)
+            self._is_custom = False
+        elif self._open is BlockKind.REASONING and self._form.shows_reasoning:
+            if self._thought.signature or self._thought.redacted:
+                self._delta({"thinking_blocks": [sealed_block(self._thought)]}, out)
+        self._open = None
+
+    def _finish(self, event: Finish, out: list[bytes]) -> None:
+        reason = finish_word(event.reason, self._calls > 0, self._form).encode()
+        out.append(b'%b{},"finish_reason":"%b"}]%b' % (self.head, reason, self._tail))
+
+    def _count(self, event: UsageReport, out: list[bytes]) -> None:
+        self.usage = event.usage
+
+
+_HANDLERS: dict[type, Callable[[_Choice, Any, list[bytes]], None]] = {
+    BlockStart: _Choice._start,
+    BlockStop: _Choice._stop,
+    ArgumentsDelta: _Choice._arguments_delta,
+    ReasoningDelta: _Choice._reasoning,
+    ReasoningSeal: _Choice._seal,
+    Finish: _Choice._finish,
+    UsageReport: _Choice._count,
+}
+"""Text, the common case, is handled in place."""

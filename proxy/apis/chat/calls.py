@@ -1,0 +1,71 @@
+"""The tool calls of an assistant's message, in their form of today and in the older one -> neutral blocks.
+
+"tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
+"tool_calls": [{"id": "call_1", "type": "custom", "custom": {"name": "run", "input": "ls"}}]
+"function_call": {"name": "now", "arguments": "{}"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from proxy import jsonio
+from proxy.apis import fields
+from proxy.errors import InvalidRequest
+from proxy.neutral.blocks import ToolUse
+
+
+def parse_calls(message: Mapping[str, Any], path: str) -> list[ToolUse]:
+    """Raises `InvalidRequest` with a path such as `messages[1].tool_calls[0].function.arguments`."""
+    listed = fields.array(message, "tool_calls", "an array of objects", path)
+    if listed:
+        return [_call(item, f"{path}.tool_calls[{index}]") for index, item in enumerate(listed)]
+    older = fields.mapping(message, "function_call", path)
+    if older:
+        # The older form has no ids: its result names the function.
+        return [_function(older, "call_function", f"{path}.function_call")]
+    return []
+
+
+def _call(item: Any, path: str) -> ToolUse:
+    if not isinstance(item, dict):
+        raise fields.wrong_type(path, "an object", item)
+    call_id = fields.string(item, "id", path)
+    if not call_id:
+        raise fields.missing(f"{path}.id")
+    kind = fields.word(item, "type", ("function", "custom"), path) or "function"
+    inner = fields.mapping(item, kind, path)
+    if inner is None:
+        raise fields.missing(f"{path}.{kind}")
+    at = f"{path}.{kind}"
+    if kind == "function":
+        return _function(inner, call_id, at)
+    text = fields.string(inner, "input", at) or ""
+    return ToolUse(call_id, _name(inner, at), jsonio.encode({"input": text}).decode(), path)
+
+
+def _function(inner: Mapping[str, Any], call_id: str, path: str) -> ToolUse:
+    arguments = fields.string(inner, "arguments", path) or "{}"
+    _check_object(arguments, f"{path}.arguments")
+    return ToolUse(call_id, _name(inner, path), arguments, path)
+
+
+def _name(inner: Mapping[str, Any], path: str) -> str:
+    name = fields.string(inner, "name", path)
+    if not name:
+        raise fields.missing(f"{path}.name")
+    return name
+
+
+def _check_object(arguments: str, path: str) -> None:
+    try:
+        value = jsonio.decode(arguments)
+    except jsonio.UNREADABLE:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidRequest(
+            f"Invalid '{path}': expected the text of a JSON object, but got something else.",
+            param=path,
+            code="invalid_value",
+        )
