@@ -28,6 +28,8 @@ class Call:
     """False where the model cannot stream this very request: the pipeline asks for the whole answer and unfolds it."""
     names: ToolNames = field(default_factory=lambda: ToolNames(()))
     """To give the tools in the answer the client's names again."""
+    is_bare_json: bool = False
+    """The text of the answer is to be JSON and nothing else: a code fence around it is taken away."""
     answer_tool: str | None = None
     """The wire name of a tool whose arguments are the answer's text: how a model without schemas is made to follow one."""
 

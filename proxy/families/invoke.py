@@ -8,14 +8,47 @@ Source: botocore 1.44 service model (`PayloadPart`); AWS Bedrock user guide, gua
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from proxy import jsonio
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
+from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.events import Unrecognised
+from proxy.neutral.request import Request
 
 INTERVENED = "INTERVENED"
+_LABELS = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
+_MOST_LABEL_BYTES = 8500
+_TRACES = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
+
+
+def invoke_headers(request: Request, adapted: Adaptations) -> dict[str, str]:
+    """What InvokeModel takes beside the body: service tier, guardrail, latency and the client's labels."""
+    headers: dict[str, str] = {}
+    if request.service_tier:
+        headers["x-amzn-bedrock-service-tier"] = request.service_tier
+    guardrail = request.guardrail
+    if guardrail is not None:
+        headers["x-amzn-bedrock-guardrailidentifier"] = guardrail.id
+        headers["x-amzn-bedrock-guardrailversion"] = guardrail.version
+        if guardrail.trace is not None:
+            headers["x-amzn-bedrock-trace"] = _TRACES[guardrail.trace]
+    performance = request.extra.get("performanceConfig")
+    if isinstance(performance, dict) and performance.get("latency") in ("standard", "optimized"):
+        headers["x-amzn-bedrock-performanceconfig-latency"] = performance["latency"]
+    elif performance is not None:
+        adapted.drop("performanceConfig", "It is an object with a latency, standard or optimized.")
+    if request.metadata:
+        labels = jsonio.encode(request.metadata).decode()
+        fits = all(_LABELS.fullmatch(text) for pair in request.metadata.items() for text in pair)
+        if fits and len(labels) <= _MOST_LABEL_BYTES:
+            headers["x-amzn-bedrock-request-metadata"] = labels
+        else:
+            adapted.drop("metadata", "Bedrock takes labels of plain characters only.")
+    return headers
 
 
 class Metrics(msgspec.Struct, rename="camel"):

@@ -41,10 +41,3 @@ def drop_what_bedrock_lacks(request: Request, adapted: Adaptations) -> None:
         adapted.drop("frequency_penalty", "Bedrock has no penalties.")
     if sampling.presence_penalty:
         adapted.drop("presence_penalty", "Bedrock has no penalties.")
-    if sampling.reasoning_effort is not None:
-        adapted.drop("reasoning_effort", "Its depth of reasoning cannot be chosen here.")
-
-
-def service_tier_headers(request: Request) -> dict[str, str]:
-    """The InvokeModel header for a tier other than the default (botocore 1.44 service model)."""
-    return {"x-amzn-bedrock-service-tier": request.service_tier} if request.service_tier else {}

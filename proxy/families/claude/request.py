@@ -17,10 +17,17 @@ from typing import Any
 from proxy import jsonio
 from proxy.families import sampling
 from proxy.families.call import Call
+from proxy.families.claude.content import ContentWriter
+from proxy.families.claude.thinking import Plan, off, plan
+from proxy.families.claude.tools import is_forced, tool_fields
+from proxy.families.claude.turns import conversation, text_block
+from proxy.families.invoke import invoke_headers
+from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Text
-from proxy.neutral.request import Message, Request, Role
+from proxy.neutral.blocks import Reasoning, ToolResult, ToolUse
+from proxy.neutral.request import OutputFormat, Request, Role
 from proxy.routing.catalog import Model
+from proxy.schemas.structured import native
 
 _VERSION = "bedrock-2023-05-31"
 """Every Claude model on Bedrock accepts it; the newer `2026-10-21` only 4.7 and later."""
@@ -28,44 +35,118 @@ _VERSION = "bedrock-2023-05-31"
 _NATIVE_FIELDS = frozenset({"anthropic_beta", "context_management", "output_config", "thinking", "top_k"})
 """Body fields of Claude's own that a client may send under their own names."""
 
-_PLACEHOLDER = "."
-_GO_ON = "Please go on from where you stopped."
+_BARE_JSON = "Answer with one JSON object and nothing else: no other text, and no code fence around it."
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
-    # Without sampling of its own, and without prefill, while it thinks; newer models always (see the catalogue).
-    thinking = request.extra.get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") != "disabled":
+    max_tokens = sampling.max_tokens(request, model, adapted)
+    schema, by_tool = _output(request, model)
+    thinking = _thinking(request, model, max_tokens, by_tool, adapted)
+    if thinking.is_on:
+        # While it thinks it samples as it likes and goes on from no assistant message.
         model = replace(model, sampling="none", has_prefill=False)
-    system, messages = _conversation(request.messages, model, adapted)
+    writer = ContentWriter(model, adapted, keeps_reasoning=thinking.is_on)
+    can_force = model.forced_tools != "no" and not thinking.is_on
+    tools = tool_fields(request, model, adapted, writer, output=by_tool, can_force=can_force)
+    system, messages = conversation(request.messages, model, adapted, writer)
+    is_bare_json = request.output_format is not None and request.output_format.schema is None
+    if is_bare_json:
+        tools.instructions.append(_BARE_JSON)
     body: dict[str, Any] = {
         "anthropic_version": _VERSION,
-        "max_tokens": sampling.max_tokens(request, model, adapted),
+        "max_tokens": max_tokens,
         "messages": messages,
+        **tools.body,
     }
+    system += [text_block(instruction) for instruction in tools.instructions]
     if system:
         body["system"] = system
     body.update(_sampling(request, model, adapted))
-    native = [stop for stop in request.sampling.stop if stop.strip()]
-    if native:
-        body["stop_sequences"] = native
+    stops = [stop for stop in request.sampling.stop if stop.strip()]
+    if stops:
+        body["stop_sequences"] = stops
     if request.end_user is not None:
         # Anthropic asks for an opaque id without personal data; clients send mail addresses.
         body["metadata"] = {"user_id": sha256(request.end_user.encode()).hexdigest()}
     sampling.drop_what_bedrock_lacks(request, adapted)
+    _extra(request, model, adapted, body, thinking, schema)
+    return Call(
+        body=jsonio.encode(body),
+        headers=invoke_headers(request, adapted),
+        # Claude refuses a stop sequence of white space alone.
+        stops=[stop for stop in request.sampling.stop if not stop.strip()],
+        names=ToolNames.of(request),
+        answer_tool=tools.answer_tool,
+        is_bare_json=is_bare_json,
+    )
+
+
+def _output(request: Request, model: Model) -> tuple[dict[str, Any] | None, OutputFormat | None]:
+    """(schema for `output_config.format`, None) where the model follows schemas, or else (None, what a tool has to do)."""
+    output = request.output_format
+    if output is None or output.schema is None:
+        return None, None
+    schema = native(output.schema, output.param) if "schema" in model.features else None
+    return (schema, None) if schema is not None else (None, output)
+
+
+def _thinking(
+    request: Request, model: Model, max_tokens: int, by_tool: OutputFormat | None, adapted: Adaptations
+) -> Plan:
+    thinking = plan(request, model, max_tokens, adapted)
+    param = request.param("reasoning_effort")
+    facts = model.thinking
+    if not thinking.is_on or facts is None:
+        return thinking
+    if thinking.thinking is not None and thinking.thinking["type"] == "enabled" and _has_lost_its_thought(request):
+        adapted.change(param, "off", "The thought behind the last call of a tool has not come back.")
+        return Plan()
+    can_be_off = model.forced_tools != "no" and "disabled" in facts.modes
+    if is_forced(request, by_tool) and not thinking.is_asked and can_be_off:
+        # Thinking is this model's habit, the call is the client's word.
+        return off(facts, param, adapted)
+    return thinking
+
+
+def _has_lost_its_thought(request: Request) -> bool:
+    """In the middle of calling tools, a model that thinks by budget insists on the thought that led there."""
+    messages = [message for message in request.messages if message.role is not Role.SYSTEM]
+    if len(messages) < 2 or not any(isinstance(block, ToolResult) for block in messages[-1].blocks):
+        return False
+    last = next((message for message in reversed(messages) if message.role is Role.ASSISTANT), messages[0])
+    has_calls = any(isinstance(block, ToolUse) for block in last.blocks)
+    return has_calls and not any(isinstance(block, Reasoning) for block in last.blocks)
+
+
+def _extra(
+    request: Request,
+    model: Model,
+    adapted: Adaptations,
+    body: dict[str, Any],
+    thinking: Plan,
+    schema: dict[str, Any] | None,
+) -> None:
+    if thinking.thinking is not None:
+        body["thinking"] = thinking.thinking
+    config: dict[str, Any] = {}
+    if thinking.effort is not None:
+        config["effort"] = thinking.effort
+    if schema is not None:
+        config["format"] = {"type": "json_schema", "schema": schema}
     for name, value in request.extra.items():
         if name == "top_k" and model.sampling == "none":
             adapted.drop(name, "This model chooses its own sampling.")
+        elif name == "output_config" and isinstance(value, dict):
+            config |= value
         elif name in _NATIVE_FIELDS:
             body[name] = value
-        else:
+        elif name != "performanceConfig":
             adapted.drop_unknown(name)
-    return Call(
-        body=jsonio.encode(body),
-        headers=sampling.service_tier_headers(request),
-        # Claude refuses a stop sequence of white space alone.
-        stops=[stop for stop in request.sampling.stop if not stop.strip()],
-    )
+    if config:
+        body["output_config"] = config
+    if thinking.betas:
+        given = body.get("anthropic_beta")
+        body["anthropic_beta"] = [*(given if isinstance(given, list) else []), *thinking.betas]
 
 
 def _sampling(request: Request, model: Model, adapted: Adaptations) -> dict[str, float]:
@@ -87,71 +168,3 @@ def _sampling(request: Request, model: Model, adapted: Adaptations) -> dict[str,
         elif wanted.top_p != 1:
             adapted.drop("top_p", "This model takes temperature or top_p, not both.")
     return fields
-
-
-def _conversation(
-    messages: list[Message], model: Model, adapted: Adaptations
-) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """Messages in any order -> (system blocks, turns as Claude wants them: user first, no two of one role in a row)."""
-    first = next((i for i, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
-    system = [block for message in messages[:first] for block in _blocks(message)]
-    turns = _merge(messages[first:], model, adapted)
-    if first == len(messages) and system:
-        adapted.change(messages[-1].param, "moved-to-user-turn", "It needs a user message with text.")
-        return [], [_turn(Role.USER, system)]
-    last = next((message for message in reversed(messages) if message.role is not Role.SYSTEM), messages[-1])
-    if not turns or (turns[-1]["role"] == Role.ASSISTANT and last.role is Role.USER):
-        # A last word of the user's that is blank: left out, it would make the answer before it one to go on from.
-        adapted.change(last.param, "placeholder", "It needs a user message with text.")
-        turns.append(_turn(Role.USER, [_text_block(_PLACEHOLDER)]))
-    if turns[0]["role"] != Role.USER:
-        adapted.change(messages[first].param, "user-turn-inserted", "A conversation has to begin with a user message.")
-        turns.insert(0, _turn(Role.USER, [_text_block(_PLACEHOLDER)]))
-    if turns[-1]["role"] == Role.ASSISTANT:
-        _end_in_assistant_turn(turns, messages[-1].param, model, adapted)
-    return system, turns
-
-
-def _merge(messages: list[Message], model: Model, adapted: Adaptations) -> list[dict[str, Any]]:
-    """Neighbours of one role become one turn; blank ones vanish; a system message inside finds its place."""
-    speaking = [(message, blocks) for message in messages if (blocks := _blocks(message))]
-    turns: list[dict[str, Any]] = []
-    for position, (message, blocks) in enumerate(speaking):
-        role: Role = message.role
-        if role is Role.SYSTEM:
-            after = next((other.role for other, _ in speaking[position + 1 :] if other.role is not Role.SYSTEM), None)
-            before = turns[-1]["role"] if turns else None
-            # Models with system turns take them after a user's turn, last or before the assistant's.
-            if not (model.has_system_turns and before in (Role.USER, Role.SYSTEM) and after is not Role.USER):
-                adapted.change(message.param, "moved-to-user-turn", "This model takes system messages first only.")
-                role = Role.USER
-                blocks = [_text_block(f"<system>\n{block['text']}\n</system>") for block in blocks]
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += blocks
-        else:
-            turns.append(_turn(role, blocks))
-    return turns
-
-
-def _end_in_assistant_turn(turns: list[dict[str, Any]], param: str, model: Model, adapted: Adaptations) -> None:
-    if not model.has_prefill:
-        adapted.change(param, "user-turn-appended", "This model cannot go on from an assistant message.")
-        turns.append(_turn(Role.USER, [_text_block(_GO_ON)]))
-        return
-    last = turns[-1]["content"][-1]
-    trimmed = last["text"].rstrip()
-    if trimmed != last["text"]:
-        adapted.change(param, "trailing-space-trimmed", "A last assistant message cannot end in white space.")
-        turns[-1]["content"][-1] = _text_block(trimmed)
-
-
-def _blocks(message: Message) -> list[dict[str, str]]:
-    return [_text_block(block.text) for block in message.blocks if isinstance(block, Text) and block.text.strip()]
-
-
-def _text_block(text: str) -> dict[str, str]:
-    return {"type": "text", "text": text}
-
-
-def _turn(role: Role, blocks: list[dict[str, str]]) -> dict[str, Any]:
-    return {"role": role, "content": blocks}

@@ -1,0 +1,158 @@
+"""Neutral blocks -> Claude's content blocks.
+
+    {"type": "text", "text": "…"}
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "…"}}
+    {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "…"}, "title": "…"}
+    {"type": "thinking", "thinking": "…", "signature": "…"}   {"type": "redacted_thinking", "data": "…"}
+    {"type": "tool_use", "id": "…", "name": "…", "input": {…}}
+    {"type": "tool_result", "tool_use_id": "…", "content": […]}
+
+A cache mark is a field of the block before it. Source: Anthropic API documentation, "Messages", 2026.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+from proxy import jsonio
+from proxy.errors import InvalidRequest
+from proxy.families.tool_names import safe
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
+from proxy.neutral.request import Message
+from proxy.routing.catalog import Model
+
+Json = dict[str, Any]
+
+FAMILY = "claude"
+_MOST_MARKS = 4
+_UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
+_LONGEST_ID = 64
+
+
+class ContentWriter:
+    """One per request: it knows the ids and the cache marks that have gone by."""
+
+    def __init__(self, model: Model, adapted: Adaptations, *, keeps_reasoning: bool) -> None:
+        self._model = model
+        self._adapted = adapted
+        self._keeps_reasoning = keeps_reasoning
+        self._ids: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._marked: list[tuple[Json, str]] = []
+
+    def write(self, message: Message) -> list[Json]:
+        """Blank text is left out: Claude refuses it. Raises `InvalidRequest` for what the model cannot take."""
+        out: list[Json] = []
+        for block in message.blocks:
+            if isinstance(block, CacheMark):
+                self.mark(out[-1] if out else None, block)
+            elif isinstance(block, Reasoning) and not (self._keeps_reasoning and block.family == FAMILY):
+                self._adapted.drop(f"{message.param}.thinking_blocks", "The model cannot use it here.")
+            elif not (isinstance(block, Text) and not block.text.strip()):
+                out.append(self._block(block))
+        return out
+
+    def mark(self, block: Json | None, mark: CacheMark) -> None:
+        """At most four marks go out, and the last ones are worth most."""
+        if block is None or block.get("type") in _UNMARKABLE:
+            self._adapted.drop(mark.param, "There is nothing before it that could be cached.")
+            return
+        if not self._model.cache_points:
+            self._adapted.drop(mark.param, "This model has no prompt cache.")
+            return
+        control = {"type": "ephemeral"}
+        if mark.ttl is not None and mark.ttl in self._model.cache_ttls:
+            control["ttl"] = mark.ttl
+        elif mark.ttl is not None:
+            self._adapted.change(mark.param, f"{mark.ttl}->{self._model.cache_ttls[0]}", "It keeps prompts no longer.")
+        block["cache_control"] = control
+        self._marked.append((block, mark.param))
+        if len(self._marked) > _MOST_MARKS:
+            unmarked, param = self._marked.pop(0)
+            del unmarked["cache_control"]
+            self._adapted.drop(param, "A request can have four cache marks.")
+
+    def _block(self, block: Block) -> Json:
+        match block:
+            case Text(text):
+                return {"type": "text", "text": text}
+            case Image():
+                return self._image(block)
+            case Document():
+                return _document(block)
+            case Reasoning(_, _, redacted) if redacted:
+                return {"type": "redacted_thinking", "data": redacted}
+            case Reasoning(text, signature):
+                return {"type": "thinking", "thinking": text, "signature": signature}
+            case ToolUse():
+                return {
+                    "type": "tool_use",
+                    "id": self._new_id(block.id),
+                    "name": safe(block.name),
+                    "input": jsonio.decode(block.arguments),
+                }
+            case ToolResult():
+                return self._result(block)
+            case CacheMark():
+                raise AssertionError("a mark is a field of the block before it")
+
+    def _image(self, image: Image) -> Json:
+        if "images" not in self._model.features:
+            raise InvalidRequest(
+                f"Unsupported value: '{image.param}' does not support images with this model.",
+                param=image.param,
+                code="unsupported_value",
+            )
+        return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
+
+    def _result(self, result: ToolResult) -> Json:
+        content: list[Json] = []
+        out: Json = {"type": "tool_result", "tool_use_id": self._ids.get(result.tool_use_id, safe(result.tool_use_id))}
+        mark: CacheMark | None = None
+        for block in result.blocks:
+            if isinstance(block, CacheMark):
+                mark = block
+            elif not (isinstance(block, Text) and not block.text.strip()):
+                content.append(self._block(block))
+        if content:
+            out["content"] = content
+        if mark is not None:
+            self.mark(out, mark)
+        return out
+
+    def _new_id(self, client_id: str) -> str:
+        """Ids may come back in a later turn; here each names one call."""
+        wire_id = base = safe(client_id)
+        number = 2
+        while wire_id in self._taken:
+            wire_id = f"{base[: _LONGEST_ID - 5]}_{number}"
+            number += 1
+        self._taken.add(wire_id)
+        self._ids[client_id] = wire_id
+        return wire_id
+
+
+def _document(document: Document) -> Json:
+    kind = document.media_type
+    if kind == "application/pdf":
+        source: Json = {"type": "base64", "media_type": kind, "data": document.data}
+    elif kind.startswith("text/"):
+        try:
+            text = b64decode(document.data, validate=True).decode("utf-8")
+        except ValueError:
+            raise InvalidRequest(
+                f"Invalid '{document.param}': the file is not UTF-8 text.", param=document.param, code="invalid_value"
+            ) from None
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+    else:
+        raise InvalidRequest(
+            f"Unsupported value: '{document.param}' does not support '{kind}' with this model. Send PDF or text.",
+            param=document.param,
+            code="unsupported_value",
+        )
+    block: Json = {"type": "document", "source": source}
+    if document.name:
+        block["title"] = document.name[:200]
+    return block
