@@ -26,6 +26,8 @@ from proxy.routing.attempts import RetryPolicy, next_delay
 from proxy.routing.resolve import Target
 
 T = TypeVar("T")
+_LINGER_S = 1.0
+"""After the end of an answer the connection should end as well, and can then be used again. This long it is waited for."""
 
 
 class Exchange:
@@ -114,10 +116,14 @@ class Unfolding:
         self._timeouts = timeouts
         self._started = asyncio.get_running_loop().time()
         self._first: list[Event] = []
+        self._failure: ProxyError | None = None
+        """What the last read ended in, to be raised when its events have been given."""
 
     async def begin(self) -> None:
         """Waits for the first event. Raises when the answer ends, or fails, before it."""
         while not self._first:
+            if self._failure is not None:
+                raise self._failure
             frames = await anext(self._frames, None)
             if frames is None:
                 self._reader.close()
@@ -133,13 +139,10 @@ class Unfolding:
             # One timer for the whole answer, moved before each read; it does not run while the client reads.
             async with _within(None, "Bedrock fell silent in the middle of its answer.") as timer:
                 while not (self._stops is not None and self._stops.is_done):
-                    timer.reschedule(min(loop.time() + gap_s, end))
-                    try:
-                        frames = await anext(self._frames, None)
-                    except ProxyError:
-                        if self._reader.is_ended:
-                            return  # what breaks after the end of the answer takes nothing from it
-                        raise
+                    if self._failure is not None:
+                        raise self._failure
+                    timer.reschedule(min(loop.time() + (_LINGER_S if self._reader.is_ended else gap_s), end))
+                    frames = await anext(self._frames, None)
                     timer.reschedule(None)
                     if frames is None:
                         self._reader.close()
@@ -147,6 +150,10 @@ class Unfolding:
                     events = self._read(frames)
                     if events:
                         yield events
+        except ProxyError:
+            # What breaks after the end of the answer takes nothing from it.
+            if not self._reader.is_ended:
+                raise
         finally:
             await self.aclose()
 
@@ -155,7 +162,16 @@ class Unfolding:
         await self.answer.aclose()
 
     def _read(self, frames: list[Frame]) -> list[Event]:
-        events = self._reader.feed(frames)
+        events: list[Event] = []
+        # One by one, so that a frame which cannot be read takes nothing from those before it.
+        for frame in frames:
+            try:
+                events += self._reader.feed([frame])
+            except ProxyError as error:
+                if not events:
+                    raise
+                self._failure = error
+                break
         if self._stops is None:
             return events
         events = self._stops.feed(events)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-MAX_BODY = 1_000_000
+MAX_BODY = 250_000
 """A longer request body is remembered by its size alone."""
 
 

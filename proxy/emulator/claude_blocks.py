@@ -80,7 +80,9 @@ def check_block(block: Any, path: str, role: str, model: Model) -> None:
         case "image":
             _check_image(block, inner)
         case "document":
-            _check_document(block, inner)
+            _check_document(block, inner, model)
+        case "search_result":
+            _check_parts(block["content"], f"{inner}.content", ("text",), model)
         case "tool_use":
             _check_id(block["id"], f"{inner}.id")
             fields.string(block["name"], f"{inner}.name")
@@ -125,12 +127,14 @@ def _check_image(block: Mapping[str, Any], path: str) -> None:
         raise invalid(f"{path}.data: Image format and content type mismatch: the image is not of type {kind}")
 
 
-def _check_document(block: Mapping[str, Any], path: str) -> None:
+def _check_document(block: Mapping[str, Any], path: str, model: Model) -> None:
     source, path = block["source"], f"{path}.source"
     kind = fields.tag(source, path, ("base64", "text", "content"))
     path += f".{kind}"
     if kind == "content":
-        fields.need(source, "content", path)
+        content = fields.need(source, "content", path)
+        if not isinstance(content, str):
+            _check_parts(content, f"{path}.content", ("text", "image"), model)
         return
     media_type = "application/pdf" if kind == "base64" else "text/plain"
     fields.one_of(fields.need(source, "media_type", path), f"{path}.media_type", (media_type,))
@@ -153,12 +157,15 @@ def _check_result(block: Mapping[str, Any], path: str, model: Model) -> None:
     if block.get("is_error") is not None:
         fields.boolean(block["is_error"], f"{path}.is_error")
     content = block.get("content")
-    if content is None or isinstance(content, str):
-        return
-    for number, inner in enumerate(fields.array(content, f"{path}.content")):
-        kind = fields.tag(inner, f"{path}.content.{number}", _IN_RESULT)
-        if kind in _FIELDS:
-            check_block(inner, f"{path}.content.{number}", "user", model)
+    if content is not None and not isinstance(content, str):
+        _check_parts(content, f"{path}.content", _IN_RESULT, model)
+
+
+def _check_parts(parts: Any, path: str, kinds: tuple[str, ...], model: Model) -> None:
+    """The blocks within a block."""
+    for number, part in enumerate(fields.array(parts, path)):
+        if fields.tag(part, f"{path}.{number}", kinds) in _FIELDS:
+            check_block(part, f"{path}.{number}", "user", model)
 
 
 def check_cache_control(block: Mapping[str, Any], path: str, model: Model) -> None:
@@ -192,4 +199,4 @@ def _all_blocks(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for block in blocks_of(message):
             yield block
             if isinstance(block.get("content"), list):
-                yield from block["content"]
+                yield from (part for part in block["content"] if isinstance(part, dict))

@@ -126,7 +126,8 @@ def _check_tools(body: Mapping[str, Any], model: Model, version: str) -> dict[st
     tools: dict[str, Any] = {}
     for index, tool in enumerate(fields.array(body.get("tools", []), "tools")):
         path = f"tools.{index}"
-        kind = fields.mapping(tool, path).get("type") or "custom"
+        kind = fields.mapping(tool, path).get("type")
+        kind = "custom" if kind is None else fields.string(kind, f"{path}.type")
         if kind == "custom":
             _check_custom_tool(tool, f"{path}.custom", model, 128 if version == RECENT else 64)
         elif kind not in TOOL_TYPES:

@@ -31,15 +31,16 @@ def sample(schema: Any, name: str = "") -> Any:
         return name
     if "const" in schema:
         return schema["const"]
-    if schema.get("enum"):
+    if isinstance(schema.get("enum"), list) and schema["enum"]:
         return schema["enum"][0]
     for several in ("anyOf", "oneOf", "allOf"):
-        if schema.get(several):
+        if isinstance(schema.get(several), list) and schema[several]:
             return sample(schema[several][0], name)
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    match kind[0] if isinstance(kind, list) else kind:
+    match kind[0] if isinstance(kind, list) and kind else kind:
         case "object":
-            return {key: sample(inner, key) for key, inner in schema.get("properties", {}).items()}
+            properties = schema.get("properties")
+            return {key: sample(inner, key) for key, inner in properties.items()} if isinstance(properties, dict) else {}
         case "array":
             return [sample(schema.get("items", {}), name)] if schema.get("minItems", 1) else []
         case "integer" | "number":

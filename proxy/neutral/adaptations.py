@@ -31,14 +31,14 @@ class Adaptations:
             raise UnsupportedParameter(
                 f"Unsupported parameter: '{param}' is not supported with this model. {why}", param=param
             )
-        self._items[param] = "dropped"
+        self._note(param, "dropped")
 
     def drop_unknown(self, param: str) -> None:
         """Nobody knows the field: neither OpenAI's API nor the model."""
         param = _cut(param)
         if self.is_strict:
             raise UnsupportedParameter(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
-        self._items[param] = "dropped"
+        self._note(param, "dropped")
 
     def take(self, param: str, sent: float, used: float) -> None:
         """The nearest value that the model has was used."""
@@ -49,7 +49,7 @@ class Adaptations:
                 param=param,
                 code="unsupported_value",
             )
-        self._items[param] = f"{_number(sent)}->{_number(used)}"
+        self._note(param, f"{_number(sent)}->{_number(used)}")
 
     def change(self, param: str, what: str, why: str) -> None:
         """The same meaning was said in another way; `what` is one word with hyphens."""
@@ -60,7 +60,12 @@ class Adaptations:
                 param=param,
                 code="unsupported_value",
             )
-        self._items[param] = what
+        self._note(param, what)
+
+    def _note(self, param: str, what: str) -> None:
+        """Two changes at one place are joined with a plus."""
+        before = self._items.get(param)
+        self._items[param] = what if before in (None, what) else f"{before}+{what}"
 
     def __bool__(self) -> bool:
         return bool(self._items)

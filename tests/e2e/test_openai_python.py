@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -209,3 +213,15 @@ def test_another_api_of_openai_is_an_unknown_url(client):
         client.moderations.create(input="x")
     assert caught.value.code == "unknown_url"
     assert "POST /v1/moderations" in caught.value.message
+
+
+@pytest.mark.parametrize(("path", "code"), [("", 0), ("/v1", 0), ("/elsewhere", 1)])
+def test_the_smoke_test(proxy, path, code):
+    result = subprocess.run(
+        [sys.executable, Path(__file__).with_name("smoke.py"), proxy.url + path],
+        env=os.environ | {"BEDROCK_PROXY_API_KEY": proxy.key},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stdout.count("\n")) == (code, 1), result
+    assert ("models of" in result.stdout) == (code == 0)

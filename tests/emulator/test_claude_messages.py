@@ -153,6 +153,18 @@ CASES = [
         "messages.0.content.0.document.source.text.media_type: Input should be 'text/plain'",
     ),
     (SONNET45, [user({"type": "document", "source": {"type": "content", "content": "x"}})], None),
+    (
+        SONNET45,
+        [user({"type": "document", "source": {"type": "content", "content": [pdf()]}})],
+        "messages.0.content.0.document.source.content.content.0: Input tag 'document' found using 'type' does not match any "
+        "of the expected tags: 'text', 'image'",
+    ),
+    (SONNET45, [user({"type": "search_result", "source": "s", "title": "t", "content": [text("x")]})], None),
+    (
+        SONNET45,
+        [user({"type": "search_result", "source": "s", "title": "t", "content": "x"})],
+        "messages.0.content.0.search_result.content: Input should be a valid list",
+    ),
     # tools
     (SONNET45, [user("a"), assistant(text("b"), use()), user(result(content="c"), text("d"))], None),
     (SONNET45, [user("a"), assistant(use()), user(result()), user("and?")], None),

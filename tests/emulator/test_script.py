@@ -1,9 +1,14 @@
+import re
+from typing import get_args
+
 import pytest
 
+import proxy.emulator
 from proxy.emulator.script import (
     BadScript,
     Error,
     Fault,
+    FaultKind,
     Match,
     Raw,
     Rule,
@@ -14,6 +19,17 @@ from proxy.emulator.script import (
     read_rules,
     read_script,
 )
+
+
+@pytest.mark.parametrize("struct", [Script, Error, Raw, Fault, Match])
+def test_every_field_is_explained(struct):
+    for name in struct.__struct_fields__:
+        assert re.search(rf"\b{name}\b", proxy.emulator.__doc__), name
+
+
+def test_every_fault_is_explained():
+    for kind in get_args(FaultKind):
+        assert f'{{"kind": "{kind}"' in proxy.emulator.__doc__, kind
 
 
 def test_every_field_can_be_written_in_json():

@@ -24,6 +24,15 @@ def test_header() -> None:
     assert adapted.header() == "seed=dropped, temperature=1.4->1, messages[2]=moved-to-user-turn, min_p=dropped"
 
 
+def test_two_changes_at_one_place_are_both_told() -> None:
+    adapted = Adaptations()
+    adapted.change("messages[0]", "user-turn-inserted", "why")
+    adapted.change("messages[0]", "user-turn-appended", "why")
+    adapted.drop("seed", "why")
+    adapted.drop("seed", "why")
+    assert adapted.header() == "messages[0]=user-turn-inserted+user-turn-appended, seed=dropped"
+
+
 def test_items_are_a_copy() -> None:
     adapted = Adaptations()
     adapted.items()["x"] = "y"

@@ -1,0 +1,85 @@
+"""Neutral data as JSON, for the files of the golden cases.
+
+    request  the fields of `Request` that are not at their defaults; a message's `param` is left out where it is `messages[i]`
+    reply    {"blocks": ["Hello", {"Reasoning": {"text": "…"}}], "finish": "stop", "finish_word": "end_turn", "usage": {…}}
+    events   one line each: {"TextDelta": {"text": "Hel"}}
+
+A string among blocks is text. An unknown name anywhere is a TypeError.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy import jsonio
+from proxy.neutral import blocks, events
+from proxy.neutral.events import BlockKind, Event
+from proxy.neutral.reply import FinishReason, Reply, Usage
+from proxy.neutral.request import Message, Request, Role, Sampling
+
+
+class Golden:
+    """Reads one file of a case each."""
+
+    def json(self, path: Path) -> Any:
+        return jsonio.decode(path.read_bytes())
+
+    def text(self, path: Path) -> str:
+        """Of a file that may be left out when it has nothing to say."""
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+    def lines(self, path: Path) -> list[bytes]:
+        return path.read_bytes().splitlines()
+
+    def request(self, path: Path) -> Request:
+        raw = self.json(path)
+        messages = [
+            Message(
+                Role(one["role"]), [_block(block) for block in one["blocks"]], one.get("param", f"messages[{index}]")
+            )
+            for index, one in enumerate(raw.pop("messages"))
+        ]
+        return Request(messages=messages, sampling=Sampling(**raw.pop("sampling", {})), **raw)
+
+    def reply(self, path: Path) -> Reply:
+        return _reply(self.json(path))
+
+    def replies(self, path: Path) -> list[Reply]:
+        """One reply, or a list of them."""
+        raw = self.json(path)
+        return [_reply(one) for one in (raw if isinstance(raw, list) else [raw])]
+
+    def events(self, path: Path) -> list[Event]:
+        return [_event(jsonio.decode(line)) for line in self.lines(path)]
+
+
+def _block(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return blocks.Text(raw)
+    ((name, fields),) = raw.items()
+    return getattr(blocks, name)(**fields)
+
+
+def _reply(raw: dict[str, Any]) -> Reply:
+    return Reply(
+        blocks=[_block(block) for block in raw.pop("blocks")],
+        finish=FinishReason(raw.pop("finish")),
+        usage=Usage(**raw.pop("usage")),
+        **raw,
+    )
+
+
+def _event(raw: dict[str, dict[str, Any]]) -> Any:
+    ((name, fields),) = raw.items()
+    readers = {"kind": BlockKind, "reason": FinishReason, "usage": lambda usage: Usage(**usage)}
+    return getattr(events, name)(**{key: readers.get(key, _same)(value) for key, value in fields.items()})
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@pytest.fixture
+def golden() -> Golden:
+    return Golden()
