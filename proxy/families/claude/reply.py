@@ -15,8 +15,9 @@ import msgspec
 
 from proxy import jsonio
 from proxy.errors import UpstreamBroken
+from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED
-from proxy.neutral.blocks import Reasoning, ReplyBlock, Text
+from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
@@ -54,6 +55,11 @@ class _Block(msgspec.Struct):
     type: str
     text: str = ""
     thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Answer(msgspec.Struct):
@@ -73,22 +79,23 @@ def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
     return FINISH_REASONS.get(word, FinishReason.UNKNOWN)
 
 
-def parse(body: bytes) -> Reply:
+def parse(body: bytes, call: Call) -> Reply:
+    """The arguments of the call's answer tool, where it has one, are the text of the answer (see `ClaudeStream`)."""
     try:
         answer = _read(body)
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
-    blocks: list[ReplyBlock] = []
-    for block in answer.content:
-        if block.type == "text":
-            blocks.append(Text(block.text))
-        elif block.type in REASONING_BLOCKS:
-            blocks.append(Reasoning(block.thinking))
+    has_answered = any(wire.type == "tool_use" and wire.name == call.answer_tool for wire in answer.content)
+    wires = [wire for wire in answer.content if not (has_answered and wire.type == "text")]
+    blocks = [block for wire in wires if (block := _read_block(wire, call)) is not None]
+    finish = finish_reason(answer.stop_reason, answer.guardrail_action)
+    if has_answered and finish is FinishReason.TOOL_USE and not any(isinstance(block, ToolUse) for block in blocks):
+        finish = FinishReason.STOP
     usage = answer.usage
     details = usage.output_tokens_details or OutputDetails()
     return Reply(
         blocks=blocks,
-        finish=finish_reason(answer.stop_reason, answer.guardrail_action),
+        finish=finish,
         finish_word=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
         usage=Usage(
@@ -99,3 +106,16 @@ def parse(body: bytes) -> Reply:
             reasoning_tokens=details.thinking_tokens or 0,
         ),
     )
+
+
+def _read_block(block: _Block, call: Call) -> ReplyBlock | None:
+    if block.type == "text":
+        return Text(block.text)
+    if block.type in REASONING_BLOCKS:
+        return Reasoning(block.thinking, block.signature, block.data, family="claude")
+    if block.type != "tool_use":
+        return None
+    arguments = bytes(block.input).decode()
+    if block.name == call.answer_tool:
+        return Text(arguments)
+    return ToolUse(block.id, call.names.to_client(block.name), arguments)

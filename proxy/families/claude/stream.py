@@ -17,26 +17,31 @@ from proxy import jsonio
 from proxy.bedrock.errors import error_from_claude
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
+from proxy.families.call import Call
 from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
 from proxy.families.invoke import INTERVENED, Metrics, chunk
 from proxy.neutral.events import (
+    ArgumentsDelta,
     BlockKind,
     BlockStart,
     BlockStop,
     Event,
     Finish,
     ReasoningDelta,
+    ReasoningSeal,
     TextDelta,
     Unrecognised,
     UsageReport,
 )
-from proxy.neutral.reply import Usage
+from proxy.neutral.reply import FinishReason, Usage
 
 
 class _Delta(msgspec.Struct):
     type: str = ""
     text: str = ""
+    partial_json: str = ""
     thinking: str = ""
+    signature: str = ""
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -45,6 +50,10 @@ class _Block(msgspec.Struct):
     type: str
     text: str = ""
     thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    id: str = ""
+    name: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -62,21 +71,48 @@ class _Event(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Event).decode
-_BLOCK_KINDS = {"text": BlockKind.TEXT} | dict.fromkeys(REASONING_BLOCKS, BlockKind.REASONING)
-_SILENT_DELTAS = frozenset({"signature_delta"})
+_BLOCK_KINDS = {"text": BlockKind.TEXT, "tool_use": BlockKind.TOOL_USE} | dict.fromkeys(
+    REASONING_BLOCKS, BlockKind.REASONING
+)
 _CHARACTERS_A_TOKEN = 4
 """A rule of thumb, for answers that are ended early and so never get their count."""
 
 
 class ClaudeStream:
-    """One per answer. It takes frames as they come and gives the events they make."""
+    """One per answer. It takes frames as they come and gives the events they make.
 
-    __slots__ = ("_guardrail_action", "_open", "_output_size", "_stop_sequence", "_usage", "_word", "is_ended")
+    The arguments of the call's answer tool, where it has one, are the text of the answer. A model that talks before it
+    gives such an answer has its talk left out: the client asked for JSON.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_answer_tool",
+        "_calls",
+        "_guardrail_action",
+        "_has_answered",
+        "_has_arguments",
+        "_is_answering",
+        "_names",
+        "_open",
+        "_output_size",
+        "_stop_sequence",
+        "_talk",
+        "_usage",
+        "_word",
+        "is_ended",
+    )
+
+    def __init__(self, call: Call) -> None:
+        self._names = call.names
+        self._answer_tool = call.answer_tool
         self._usage = Usage()
         self._output_size = 0
         self._open: BlockKind | None = None
+        self._calls = 0
+        self._has_arguments = False
+        self._is_answering = False
+        self._has_answered = False
+        self._talk: list[str] = []
         self._word: str | None = None
         self._stop_sequence: str | None = None
         self._guardrail_action: str | None = None
@@ -103,7 +139,10 @@ class ClaudeStream:
                 if self._open is not BlockKind.TEXT:
                     self._start(BlockKind.TEXT, out)
                 self._output_size += len(delta.text)
-                out.append(TextDelta(delta.text))
+                if self._answer_tool is None:
+                    out.append(TextDelta(delta.text))
+                else:
+                    self._talk.append(delta.text)
             else:
                 self._rare(event, inner, out)
         return out
@@ -146,13 +185,22 @@ class ClaudeStream:
     def _delta(self, delta: _Delta | None, out: list[Event]) -> None:
         if delta is None:
             raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
-        if delta.type == "thinking_delta":
-            if self._open is not BlockKind.REASONING:
-                self._start(BlockKind.REASONING, out)
-            self._output_size += len(delta.thinking)
-            out.append(ReasoningDelta(delta.thinking))
-        elif delta.type not in _SILENT_DELTAS:
-            out.append(Unrecognised(f"Claude delta {delta.type!r}"))
+        match delta.type:
+            case "input_json_delta":
+                if delta.partial_json:
+                    self._output_size += len(delta.partial_json)
+                    self._has_arguments = True
+                    piece = delta.partial_json
+                    out.append(TextDelta(piece) if self._is_answering else ArgumentsDelta(piece))
+            case "thinking_delta":
+                if self._open is not BlockKind.REASONING:
+                    self._start(BlockKind.REASONING, out)
+                self._output_size += len(delta.thinking)
+                out.append(ReasoningDelta(delta.thinking))
+            case "signature_delta":
+                out.append(ReasoningSeal(signature=delta.signature))
+            case other:
+                out.append(Unrecognised(f"Claude delta {other!r}"))
 
     def _block(self, block: _Block | None, out: list[Event]) -> None:
         if block is None:
@@ -162,22 +210,47 @@ class ClaudeStream:
             self._stop_block(out)
             out.append(Unrecognised(f"Claude block {block.type!r}"))
             return
-        self._start(kind, out)
         self._output_size += len(block.text) + len(block.thinking)
+        if kind is BlockKind.TOOL_USE:
+            self._call(block, out)
+            return
+        self._start(kind, out)
         if kind is BlockKind.TEXT and block.text:
             out.append(TextDelta(block.text))
-        elif kind is BlockKind.REASONING and block.thinking:
-            out.append(ReasoningDelta(block.thinking))
+        elif kind is BlockKind.REASONING:
+            if block.thinking:
+                out.append(ReasoningDelta(block.thinking))
+            if block.signature or block.data:
+                out.append(ReasoningSeal(block.signature, block.data))
+
+    def _call(self, block: _Block, out: list[Event]) -> None:
+        self._has_arguments = False
+        self._is_answering = block.name == self._answer_tool
+        if self._is_answering:
+            self._has_answered = True
+            self._start(BlockKind.TEXT, out)
+            return
+        self._calls += 1
+        self._stop_block(out)
+        self._open = BlockKind.TOOL_USE
+        out.append(BlockStart(BlockKind.TOOL_USE, block.id, self._names.to_client(block.name)))
 
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
         self._stop_block(out)
         self._open = kind
-        out.append(BlockStart(kind))
+        # What is said beside an answer tool waits for the end, to see whether the tool answers.
+        if not (kind is BlockKind.TEXT and self._answer_tool is not None and not self._is_answering):
+            out.append(BlockStart(kind))
 
     def _stop_block(self, out: list[Event]) -> None:
-        if self._open is not None:
-            self._open = None
-            out.append(BlockStop())
+        kind, self._open = self._open, None
+        if kind is None or (kind is BlockKind.TEXT and self._answer_tool is not None and not self._is_answering):
+            return
+        if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
+            # No delta at all stands for no arguments.
+            out.append(TextDelta("{}") if self._is_answering else ArgumentsDelta("{}"))
+        self._is_answering = False
+        out.append(BlockStop())
 
     def _count(self, wire: WireUsage | None, metrics: Metrics | None) -> None:
         """Counts are cumulative, and some stand in only one of the places: the largest is the truth."""
@@ -204,9 +277,14 @@ class ClaudeStream:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
         self._stop_block(out)
+        if self._talk and not self._has_answered:
+            out += [BlockStart(BlockKind.TEXT), TextDelta("".join(self._talk)), BlockStop()]
         self.is_ended = True
         out.append(UsageReport(self._usage))
-        out.append(Finish(finish_reason(self._word, self._guardrail_action), self._word, self._stop_sequence))
+        reason = finish_reason(self._word, self._guardrail_action)
+        if reason is FinishReason.TOOL_USE and self._has_answered and not self._calls:
+            reason = FinishReason.STOP
+        out.append(Finish(reason, self._word, self._stop_sequence))
 
 
 def _read_error(inner: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from proxy import jsonio
 from proxy.families import sampling
 from proxy.families.call import Call
+from proxy.families.invoke import invoke_headers
 from proxy.families.llama.template import TEMPLATES
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
@@ -36,7 +37,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         adapted.drop(request.param("end_user"), "It is not told who asks.")
     return Call(
         body=jsonio.encode(body),
-        headers=sampling.service_tier_headers(request),
+        headers=invoke_headers(request, adapted),
         stops=request.sampling.stop,
     )
 
