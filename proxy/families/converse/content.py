@@ -1,0 +1,161 @@
+"""Neutral blocks -> Converse content blocks.
+
+    {"text": "…"} | {"image": {"format": "png", "source": {"bytes": "<base64>"}}} | {"document": {…}} | {"toolUse": {…}}
+    | {"toolResult": {…}} | {"reasoningContent": {…}} | {"cachePoint": {"type": "default"}}
+
+Source: botocore 1.44 service model (`ContentBlock`); AWS Bedrock API reference, "ContentBlock", 2026.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any, assert_never
+
+from proxy import jsonio
+from proxy.errors import InvalidRequest, UnsupportedParameter
+from proxy.families.converse.caching import CachePoints
+from proxy.families.converse.turns import PLACEHOLDER, Turn
+from proxy.families.tool_names import safe
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
+from proxy.neutral.request import Role
+from proxy.routing.catalog import Model
+
+_IMAGE_FORMATS = {"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+_DOCUMENT_FORMATS = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/markdown": "md",
+}
+_TEXT_FORMATS = frozenset({"csv", "html", "txt", "md"})
+_EMPTY = "(empty)"
+
+Content = list[dict[str, Any]]
+
+
+class ContentWriter:
+    """Writes the turns of one request, in order: documents are numbered through the whole conversation."""
+
+    __slots__ = ("_adapted", "_documents", "_model", "_points")
+
+    def __init__(self, model: Model, points: CachePoints, adapted: Adaptations) -> None:
+        self._model = model
+        self._points = points
+        self._adapted = adapted
+        self._documents = 0
+
+    def system(self, blocks: list[Block]) -> Content:
+        content: Content = []
+        for block in blocks:
+            self._add(block, Role.SYSTEM, content)
+        return content
+
+    def message(self, turn: Turn) -> dict[str, Any]:
+        """Raises `InvalidRequest` with the block's `param` for what this model cannot take."""
+        content: Content = []
+        for block in turn.blocks:
+            self._add(block, turn.role, content)
+        if any("document" in block for block in content) and not any("text" in block for block in content):
+            self._adapted.change(turn.param, "placeholder", "A document needs some text beside it.")
+            content.append({"text": PLACEHOLDER})
+        return {"role": turn.role.value, "content": content}
+
+    def _add(self, block: Block, role: Role, content: Content) -> None:
+        match block:
+            case Text(text):
+                content.append({"text": text})
+            case CacheMark():
+                self._points.put(content, block)
+            case Image():
+                content.append(self._image(block, role))
+            case Document():
+                content.append(self._document(block, role))
+            case Reasoning():
+                content.append(_reasoning(block))
+            case ToolUse():
+                content.append(_tool_use(block))
+            case ToolResult():
+                content.append(self._tool_result(block))
+            case _:
+                assert_never(block)
+
+    def _image(self, block: Image, role: Role) -> dict[str, Any]:
+        if role is not Role.USER or "images" not in self._model.features:
+            raise _unsupported(block.param, "Images are" if role is Role.USER else f"Images of the {role.value} are")
+        image_format = _IMAGE_FORMATS.get(block.media_type)
+        if image_format is None or not block.data:
+            raise InvalidRequest(
+                f"Invalid image: '{block.param}' has to hold a PNG, JPEG, GIF or WebP image.", param=block.param
+            )
+        return {"image": {"format": image_format, "source": {"bytes": block.data}}}
+
+    def _document(self, block: Document, role: Role) -> dict[str, Any]:
+        document_format = _DOCUMENT_FORMATS.get(block.media_type)
+        if document_format is None and block.media_type.startswith("text/"):
+            document_format = "txt"
+        if document_format is None or not block.data:
+            raise InvalidRequest(
+                f"Invalid file: '{block.param}' has to hold a PDF, CSV, Word, Excel, HTML, Markdown or text document.",
+                param=block.param,
+            )
+        if role is not Role.USER:
+            raise _unsupported(block.param, f"Files of the {role.value} are")
+        if "documents" not in self._model.features:
+            if document_format not in _TEXT_FORMATS:
+                raise _unsupported(block.param, "Files that are not text are")
+            self._adapted.change(block.param, "inlined-as-text", "This model takes no files.")
+            return {"text": _decoded(block)}
+        # The name reaches the prompt, so it is a neutral one; it has to be another for each document.
+        self._documents += 1
+        name = f"Document {self._documents}"
+        return {"document": {"name": name, "format": document_format, "source": {"bytes": block.data}}}
+
+    def _tool_result(self, block: ToolResult) -> dict[str, Any]:
+        content: Content = []
+        for part in block.blocks:
+            if isinstance(part, Text):
+                if part.text.strip():
+                    content.append({"text": part.text})
+            elif isinstance(part, Image):
+                content.append(self._image(part, Role.USER))
+            else:
+                content.append(self._document(part, Role.USER))
+        return {"toolResult": {"toolUseId": block.tool_use_id, "content": content or [{"text": _EMPTY}]}}
+
+
+def _reasoning(block: Reasoning) -> dict[str, Any]:
+    if block.redacted:
+        # Claude's own text, which Converse wraps in base64 once more.
+        blob = b64encode(block.redacted.encode("latin-1", "replace")).decode()
+        return {"reasoningContent": {"redactedContent": blob}}
+    return {"reasoningContent": {"reasoningText": {"text": block.text, "signature": block.signature}}}
+
+
+def _tool_use(block: ToolUse) -> dict[str, Any]:
+    try:
+        arguments = jsonio.decode_strictly(block.arguments.encode()) if block.arguments.strip() else {}
+    except (jsonio.BadJSON, UnicodeEncodeError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise InvalidRequest(
+            f"Invalid value for '{block.param}': the arguments have to be a JSON object.", param=block.param
+        )
+    return {"toolUse": {"toolUseId": block.id, "name": safe(block.name), "input": arguments}}
+
+
+def _decoded(block: Document) -> str:
+    try:
+        text = b64decode(block.data, validate=True).decode()
+    except ValueError:
+        raise InvalidRequest(f"Invalid file: '{block.param}' is not text in UTF-8.", param=block.param) from None
+    return text if text.strip() else _EMPTY
+
+
+def _unsupported(param: str, what: str) -> UnsupportedParameter:
+    return UnsupportedParameter(f"Unsupported parameter: '{param}'. {what} not supported with this model.", param=param)

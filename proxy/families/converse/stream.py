@@ -1,0 +1,280 @@
+"""Converse's stream events -> events.
+
+    messageStart, (contentBlockStart?, contentBlockDelta*, contentBlockStop)*, messageStop, metadata
+
+Text and reasoning come without a start; the count comes last. The answer is told to be finished at `messageStop`, with an
+estimate that `metadata` replaces. It is over with `metadata`; a stream that closes between the two is whole as well, and
+what fails between them is told, since a guardrail may still object. Source: botocore 1.44 service model
+(`ConverseStreamOutput`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from proxy import jsonio
+from proxy.bedrock.eventstream import Frame
+from proxy.errors import UpstreamBroken
+from proxy.families.call import Call
+from proxy.families.converse.reply import (
+    SERVER_TOOL,
+    WireToolUse,
+    WireUsage,
+    count,
+    finish_reason,
+    redacted,
+    stop_sequence,
+)
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    Finish,
+    ReasoningDelta,
+    ReasoningSeal,
+    TextDelta,
+    Unrecognised,
+    UsageReport,
+)
+from proxy.neutral.reply import Usage
+
+
+class _ToolDelta(msgspec.Struct):
+    input: str = ""
+
+
+class _ReasoningDelta(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    signature: str | None = None
+    redacted_content: bytes | None = None
+
+
+class _Delta(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    tool_use: _ToolDelta | None = None
+    reasoning_content: _ReasoningDelta | None = None
+
+
+class _Start(msgspec.Struct, rename="camel"):
+    tool_use: WireToolUse | None = None
+    tool_result: msgspec.Raw | None = None
+    image: msgspec.Raw | None = None
+
+
+class _Payload(msgspec.Struct, rename="camel"):
+    """Of every event: the members that it lacks are None."""
+
+    content_block_index: int = 0
+    delta: _Delta | None = None
+    start: _Start | None = None
+    stop_reason: str | None = None
+    additional_model_response_fields: Any = None
+    usage: WireUsage | None = None
+
+
+_read = msgspec.json.Decoder(_Payload).decode
+_CHARACTERS_A_TOKEN = 4
+"""A rule of thumb, for answers that never get their count."""
+
+
+class ConverseStream:
+    """One per answer. It takes frames as they come and gives the events they make."""
+
+    __slots__ = (
+        "_additional",
+        "_call",
+        "_has_answer",
+        "_has_arguments",
+        "_has_calls",
+        "_has_text",
+        "_held",
+        "_index",
+        "_is_answer",
+        "_is_ignored",
+        "_is_stopped",
+        "_open",
+        "_output_size",
+        "_usage",
+        "is_ended",
+    )
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._usage: Usage | None = None
+        self._additional: Any = None
+        self._output_size = 0
+        self._index = -1
+        self._open: BlockKind | None = None
+        self._is_ignored = False  # the block at the index is of a kind that is left out
+        self._is_answer = False  # the open text is the arguments of the answer tool
+        self._has_answer = self._has_arguments = self._has_calls = self._has_text = False
+        self._held: list[Event] = []  # text that is the answer only if no call of the answer tool follows
+        self._is_stopped = False
+        self.is_ended = False
+
+    def feed(self, frames: list[Frame]) -> list[Event]:
+        """Raises `UpstreamBroken` for what cannot be read, `ModelFailed` for an answer that the model spoilt."""
+        out: list[Event] = []
+        for frame in frames:
+            if self.is_ended:
+                break
+            try:
+                payload = _read(frame.payload)
+            except jsonio.UNREADABLE as error:
+                raise UpstreamBroken(f"Bedrock sent a Converse event that cannot be read: {error}") from None
+            kind = frame.headers.get(":event-type", "")
+            if kind == "contentBlockDelta":
+                self._delta(payload, frame, out)
+            else:
+                self._rare(kind, payload, out)
+        return out
+
+    def close(self) -> None:
+        if not self._is_stopped:
+            raise UpstreamBroken("Bedrock's stream ended before the answer did.")
+        self.is_ended = True
+
+    def usage_so_far(self) -> Usage:
+        """Converse counts at the very end: till then the output is estimated, and the input unknown."""
+        if self._usage is not None:
+            return self._usage
+        return Usage(output_tokens=-(-self._output_size // _CHARACTERS_A_TOKEN), is_estimate=True)
+
+    def _rare(self, kind: str, payload: _Payload, out: list[Event]) -> None:
+        match kind:
+            case "contentBlockStart":
+                self._start_block(payload, out)
+            case "contentBlockStop":
+                self._stop_block(out)
+            case "messageStop":
+                self._finish(payload, out)
+            case "metadata":
+                self._end(payload, out)
+            case "messageStart":
+                pass
+            case other:
+                out.append(Unrecognised(f"event type {other!r}"))
+
+    def _start_block(self, payload: _Payload, out: list[Event]) -> None:
+        self._stop_block(out)
+        self._index = payload.content_block_index
+        start = payload.start or _Start()
+        use = start.tool_use
+        if use is None or use.type == SERVER_TOOL:
+            # A start that says nothing is one of text or reasoning: the deltas tell.
+            what = SERVER_TOOL if use else "toolResult" if start.tool_result else "image" if start.image else None
+            if what is not None:
+                self._is_ignored = True
+                out.append(Unrecognised(f"Converse block {what!r}"))
+        elif use.name != self._call.answer_tool:
+            self._release(out)
+            self._has_calls, self._has_arguments = True, False
+            self._open = BlockKind.TOOL_USE
+            out.append(BlockStart(BlockKind.TOOL_USE, use.tool_use_id, self._call.names.to_client(use.name)))
+        elif self._has_answer:
+            self._is_ignored = True
+            out.append(Unrecognised("a second answer"))
+        else:
+            self._held = []
+            self._has_answer = self._has_text = self._is_answer = True
+            self._has_arguments = False
+            self._open = BlockKind.TEXT
+            out.append(BlockStart(BlockKind.TEXT))
+
+    def _delta(self, payload: _Payload, frame: Frame, out: list[Event]) -> None:
+        delta = payload.delta
+        if delta is None:
+            raise UpstreamBroken("Bedrock sent a Converse delta without its content.")
+        if payload.content_block_index != self._index:
+            self._stop_block(out)
+            self._index = payload.content_block_index
+        if self._is_ignored:
+            return
+        if delta.text is not None:
+            self._text(delta.text, out)
+        elif delta.tool_use is not None:
+            self._arguments(delta.tool_use.input, out)
+        elif delta.reasoning_content is not None:
+            self._reasoning(delta.reasoning_content, out)
+        else:
+            out.append(Unrecognised(f"Converse delta of {_members(frame)}"))
+
+    def _text(self, text: str, out: list[Event]) -> None:
+        if self._open is not BlockKind.TEXT:
+            self._stop_block(out)
+        if self._call.answer_tool is not None:
+            out = self._held
+        if self._open is not BlockKind.TEXT:
+            self._open_block(BlockKind.TEXT, out)
+        if text:
+            self._output_size += len(text)
+            self._has_text = self._has_text or not text.isspace()
+            out.append(TextDelta(text))
+
+    def _arguments(self, text: str, out: list[Event]) -> None:
+        if self._open is not BlockKind.TOOL_USE and not self._is_answer:
+            raise UpstreamBroken("Bedrock sent the arguments of a tool without the call.")
+        if text:
+            self._has_arguments = True
+            self._output_size += len(text)
+            out.append(TextDelta(text) if self._is_answer else ArgumentsDelta(text))
+
+    def _reasoning(self, delta: _ReasoningDelta, out: list[Event]) -> None:
+        if self._open is not BlockKind.REASONING:
+            self._stop_block(out)
+            self._open_block(BlockKind.REASONING, out)
+        if delta.text:
+            self._output_size += len(delta.text)
+            out.append(ReasoningDelta(delta.text))
+        if delta.signature or delta.redacted_content:
+            out.append(ReasoningSeal(delta.signature or "", redacted(delta.redacted_content or b"")))
+
+    def _open_block(self, kind: BlockKind, out: list[Event]) -> None:
+        self._open = kind
+        out.append(BlockStart(kind))
+
+    def _stop_block(self, out: list[Event]) -> None:
+        if self._open is None:
+            self._is_ignored = False
+            return
+        is_tool = self._open is BlockKind.TOOL_USE or self._is_answer
+        if is_tool and not self._has_arguments:
+            out.append(TextDelta("{}") if self._is_answer else ArgumentsDelta("{}"))
+        if self._open is BlockKind.TEXT and self._call.answer_tool is not None and not self._is_answer:
+            out = self._held
+        self._open, self._is_answer = None, False
+        out.append(BlockStop())
+
+    def _release(self, out: list[Event]) -> None:
+        out += self._held
+        self._held = []
+
+    def _finish(self, payload: _Payload, out: list[Event]) -> None:
+        self._stop_block(out)
+        if payload.stop_reason is None:
+            raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
+        if self._is_stopped:
+            raise UpstreamBroken("Bedrock's stream ended twice.")
+        if not self._has_answer:
+            self._release(out)
+        reason = finish_reason(payload.stop_reason, has_text=self._has_text, has_calls=self._has_calls)
+        self._is_stopped = True
+        self._additional = payload.additional_model_response_fields
+        self.is_ended = self._usage is not None
+        out.append(UsageReport(self.usage_so_far()))
+        out.append(Finish(reason, payload.stop_reason, stop_sequence(self._additional)))
+
+    def _end(self, payload: _Payload, out: list[Event]) -> None:
+        if payload.usage is not None:
+            self._usage = count(payload.usage, self._additional)
+            out.append(UsageReport(self._usage))
+        self.is_ended = self._is_stopped
+
+
+def _members(frame: Frame) -> str:
+    payload: Any = jsonio.decode(frame.payload)
+    return ", ".join(payload["delta"]) or "nothing"

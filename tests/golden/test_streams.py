@@ -1,0 +1,215 @@
+"""upstream.jsonl -> events.jsonl -> client.sse, however the bytes are cut.
+
+    upstream.jsonl   the model's own events; here they become the frames that Bedrock sends
+    events.jsonl     what the reader makes of them
+    client.sse       what a client gets that asked for usage
+    whole.json       the same answer as InvokeModel would give it
+    error.json       {"class", "error"}: in place of whole.json, what the reader raises after the last event
+
+The folder's first name is the family.
+"""
+
+import itertools
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.apis.chat.reply import Envelope
+from proxy.apis.chat.stream import ChatStream
+from proxy.apis.openai_error import render_error
+from proxy.bedrock.eventstream import Decoder, Frame, encode_frame
+from proxy.errors import ProxyError, UpstreamBroken
+from proxy.families import FAMILIES, Call, StreamReader
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    Finish,
+    ReasoningDelta,
+    ReasoningSeal,
+    TextDelta,
+)
+from proxy.neutral.fold import Fold
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.glob("*/streams/*"))
+WHOLE = [case for case in CASES if (case / "whole.json").exists()]
+FAILING = [case for case in CASES if (case / "error.json").exists()]
+ENVELOPE = Envelope("chatcmpl-0123456789abcdefghijklmnopqrs", 1763719200, "gpt-4o")
+HEADERS = [(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")]
+
+
+def name(case: Path) -> str:
+    return f"{case.parts[-3]}/{case.name}"
+
+
+def wire(case: Path) -> list[bytes]:
+    """The frames, each with padding of another length, as Bedrock sends them."""
+    inner = (case / "upstream.jsonl").read_bytes().splitlines()
+    padding = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
+    return [
+        encode_frame(HEADERS, b'{"bytes":"%b","p":"%b"}' % (b64encode(line), (next(padding) * (at % 7)).encode()))
+        for at, line in enumerate(inner)
+    ]
+
+
+def new_reader(case: Path) -> StreamReader:
+    return FAMILIES[case.parts[-3]].reader(Call(b""))
+
+
+def batches(case: Path, pieces: Iterable[bytes]) -> Iterator[list[Event]]:
+    """Through decoder and reader, one batch for each piece. Raises what they raise."""
+    decoder, reader = Decoder(), new_reader(case)
+    for piece in pieces:
+        yield reader.feed(decoder.feed(piece))
+    decoder.close()
+    reader.close()
+
+
+def events_of(case: Path, pieces: Iterable[bytes]) -> tuple[list[Event], ProxyError | None]:
+    events: list[Event] = []
+    try:
+        for batch in batches(case, pieces):
+            events += batch
+    except ProxyError as error:
+        return events, error
+    return events, None
+
+
+def check_order(events: list[Event]) -> None:
+    is_open, finishes = None, 0
+    for event in events:
+        match event:
+            case BlockStart(kind):
+                assert is_open is None, "blocks overlap"
+                is_open = kind
+            case BlockStop():
+                assert is_open is not None, "a block is stopped twice"
+                is_open = None
+            case TextDelta():
+                assert is_open is BlockKind.TEXT
+            case ReasoningDelta() | ReasoningSeal():
+                assert is_open is BlockKind.REASONING
+            case ArgumentsDelta():
+                assert is_open is BlockKind.TOOL_USE
+            case Finish():
+                assert is_open is None, "a block is open at the end"
+                finishes += 1
+    assert finishes == 1
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_upstream_to_events(case: Path, golden: Any) -> None:
+    """One frame at a time, so that what comes before a failure is seen."""
+    events, error = events_of(case, wire(case))
+    assert events == golden.events(case / "events.jsonl")
+    if case in FAILING:
+        assert error is not None
+        expected = golden.json(case / "error.json")
+        assert {"class": type(error).__name__, **render_error(error)} == expected
+    else:
+        assert error is None
+        check_order(events)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_events_to_client(case: Path, golden: Any) -> None:
+    writer = ChatStream(ENVELOPE, choices=1, includes_usage=True)
+    sent = writer.start() + writer.send(golden.events(case / "events.jsonl"))
+    if case in FAILING:
+        raised = events_of(case, wire(case))[1]
+        assert raised is not None
+        sent += writer.fail(raised)
+    else:
+        sent += writer.close()
+    assert sent.decode() == (case / "client.sse").read_text(encoding="utf-8")
+
+
+def cuts(frames: list[bytes]) -> Iterator[list[bytes]]:
+    """Ways to cut the same bytes: whole, at every frame and every pair of frames, everywhere, and across the frames."""
+    data = b"".join(frames)
+    yield [data]
+    for size in (1, 2):
+        for places in itertools.combinations(range(1, len(frames)), size):
+            ends = (*places, len(frames))
+            yield [b"".join(frames[start:end]) for start, end in zip((0, *places), ends, strict=True)]
+    for size in (1, 3, 7, 64, 1000):
+        yield [data[at : at + size] for at in range(0, len(data), size)]
+    for at in range(1, len(data), 17):
+        yield [data[:at], b"", data[at:]]
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=name)
+def test_however_it_is_cut(case: Path, golden: Any) -> None:
+    expected = golden.events(case / "events.jsonl")
+    client = (case / "client.sse").read_bytes()
+    for pieces in cuts(wire(case)):
+        writer = ChatStream(ENVELOPE, choices=1, includes_usage=True)
+        events, sent = [], writer.start()
+        for batch in batches(case, pieces):
+            events += batch
+            sent += writer.send(batch)
+        assert events == expected
+        assert sent + writer.close() == client
+
+
+@pytest.mark.parametrize("case", FAILING, ids=name)
+def test_a_failure_is_the_same_however_it_is_cut(case: Path, golden: Any) -> None:
+    expected = golden.events(case / "events.jsonl")
+    for pieces in cuts(wire(case)):
+        events, error = events_of(case, pieces)
+        assert error is not None
+        assert {"class": type(error).__name__, **render_error(error)} == golden.json(case / "error.json")
+        # What came in the same read as the failure may be lost with it; nothing else may be there.
+        assert events == expected[: len(events)]
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=name)
+def test_folded_it_is_the_whole_answer(case: Path) -> None:
+    fold = Fold()
+    for batch in batches(case, wire(case)):
+        fold.feed(batch)
+    assert fold.reply() == FAMILIES[case.parts[-3]].parse((case / "whole.json").read_bytes(), Call(b""))
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_cut_off_after_any_frame_it_is_broken(case: Path, golden: Any) -> None:
+    frames = wire(case)
+    finishes = [isinstance(event, Finish) for event in golden.events(case / "events.jsonl")]
+    for size in range(len(frames)):
+        reader = new_reader(case)
+        events = [event for frame in frames[:size] for event in reader.feed(Decoder().feed(frame))]
+        has_end = any(isinstance(event, Finish) for event in events)
+        assert reader.is_ended == has_end
+        if has_end:
+            reader.close()
+        else:
+            with pytest.raises(UpstreamBroken, match="before the answer did"):
+                reader.close()
+    assert sum(finishes) == (case in WHOLE)
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=name)
+def test_events_of_a_new_kind_are_told_and_change_nothing(case: Path, golden: Any) -> None:
+    news = Frame({":message-type": "event", ":event-type": "brandNew"}, b"{}")
+    reader = new_reader(case)
+    events = []
+    for frame in wire(case):
+        told, *rest = reader.feed([news, *Decoder().feed(frame)])
+        assert repr(told) == "Unrecognised(what=\"event type 'brandNew'\")"
+        events += rest
+    assert events == golden.events(case / "events.jsonl")
+
+
+def test_every_case_is_looked_at() -> None:
+    assert {case.parts[-3] for case in CASES} <= set(FAMILIES)
+    assert len(WHOLE) + len(FAILING) == len(CASES)
+    for case in CASES:
+        files = {path.name for path in case.iterdir()}
+        outcome = "whole.json" if case in WHOLE else "error.json"
+        assert files == {"upstream.jsonl", "events.jsonl", "client.sse", outcome}, case
