@@ -14,7 +14,7 @@ from typing import Any
 from proxy.apis import fields
 from proxy.apis.chat.marks import MARKS, cache_mark
 from proxy.errors import InvalidRequest
-from proxy.media.kinds import document_type, image_type, parse_data_url
+from proxy.media.kinds import read_document, read_image
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Document, Image, Text
 
@@ -64,8 +64,8 @@ def _image(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Image:
         adapted.drop(f"{at}.detail", "Bedrock's models choose it themselves.")
     if not url.startswith("data:"):
         return Image(f"{at}.url", url=_web_address(url, f"{at}.url"))
-    data = parse_data_url(url, param=f"{at}.url")
-    return Image(f"{at}.url", data.base64, image_type(data, param=f"{at}.url"))
+    image = read_image(url, param=f"{at}.url")
+    return Image(f"{at}.url", image.base64_text, image.media_type)
 
 
 def _file(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Document:
@@ -83,8 +83,8 @@ def _file(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Document:
     text = _needed(inner, "file_data", at)
     if text.startswith(("https:", "http:")):
         return Document(f"{at}.file_data", name=name, url=_web_address(text, f"{at}.file_data"))
-    data = parse_data_url(text if text.startswith("data:") else f"data:;base64,{text}", param=f"{at}.file_data")
-    return Document(f"{at}.file_data", data.base64, document_type(data, name, param=f"{at}.file_data"), name)
+    document = read_document(text, name, param=f"{at}.file_data")
+    return Document(f"{at}.file_data", document.base64_text, document.media_type, name)
 
 
 def _audio(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Block:
