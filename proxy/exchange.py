@@ -18,10 +18,12 @@ from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
 from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
+from proxy.neutral.barejson import FenceFilter
 from proxy.neutral.events import Event, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
 from proxy.neutral.stops import StopFilter
+from proxy.neutral.unfold import unfold
 from proxy.routing.attempts import RetryPolicy, next_delay
 from proxy.routing.resolve import Target
 
@@ -47,16 +49,25 @@ class Exchange:
     async def whole(self) -> tuple[Reply, Answer]:
         """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
         async with _within(self._timeouts.total_s, "Bedrock did not finish its answer in time."):
-            if self._call.stops:
+            if self._call.stops and self._call.can_stream:
                 unfolding = await self.open()
                 fold = Fold()
                 async for events in unfolding.batches():
                     fold.feed(events)
                 return fold.reply(), unfolding.answer
-            return await self._until_answered(self._ask_once)
+            reply, answer = await self._until_answered(self._ask_once)
+            filters = Filters(self._call)
+            if filters:
+                fold = Fold()
+                fold.feed(filters.feed(unfold(reply)))
+                reply = fold.reply()
+            return reply, answer
 
-    async def open(self) -> Unfolding:
+    async def open(self) -> Unfolding | Unfolded:
         """The answer from its first event on. Raises `ProxyError` for a failure before it."""
+        if not self._call.can_stream:
+            reply, answer = await self.whole()
+            return Unfolded(answer, unfold(reply))
         return await self._until_answered(self._open_once)
 
     async def _ask_once(self) -> tuple[Reply, Answer]:
@@ -69,7 +80,7 @@ class Exchange:
     async def _open_once(self) -> Unfolding:
         async with _within(self._timeouts.first_event_s, "Bedrock did not begin its answer in time."):
             answer = await self._send(self._family.stream_operation)
-            unfolding = Unfolding(answer, self._family.reader(self._call), self._call.stops, self._timeouts)
+            unfolding = Unfolding(answer, self._family.reader(self._call), Filters(self._call), self._timeouts)
             try:
                 await unfolding.begin()
             except BaseException:
@@ -108,11 +119,11 @@ class Exchange:
 class Unfolding:
     """An answer that has begun. `batches` gives the events of one network read at a time, the first ones included."""
 
-    def __init__(self, answer: Answer, reader: StreamReader, stops: list[str], timeouts: Timeouts) -> None:
+    def __init__(self, answer: Answer, reader: StreamReader, filters: Filters, timeouts: Timeouts) -> None:
         self.answer = answer
         self._frames = answer.frames()
         self._reader = reader
-        self._stops = StopFilter(stops) if stops else None
+        self._filters = filters
         self._timeouts = timeouts
         self._started = asyncio.get_running_loop().time()
         self._first: list[Event] = []
@@ -138,7 +149,7 @@ class Unfolding:
             yield self._first
             # One timer for the whole answer, moved before each read; it does not run while the client reads.
             async with _within(None, "Bedrock fell silent in the middle of its answer.") as timer:
-                while not (self._stops is not None and self._stops.is_done):
+                while not self._filters.is_done:
                     if self._failure is not None:
                         raise self._failure
                     timer.reschedule(min(loop.time() + (_LINGER_S if self._reader.is_ended else gap_s), end))
@@ -172,13 +183,51 @@ class Unfolding:
                     raise
                 self._failure = error
                 break
-        if self._stops is None:
+        if not self._filters:
             return events
-        events = self._stops.feed(events)
-        if self._stops.is_done:
+        was_done = self._filters.is_done
+        events = self._filters.feed(events)
+        if self._filters.is_done and not was_done:
             # The end that would have brought the count is not waited for.
             events.insert(-1, UsageReport(self._reader.usage_so_far()))
         return events
+
+
+class Unfolded:
+    """An answer that could only be had whole, as if it had unfolded."""
+
+    def __init__(self, answer: Answer, events: list[Event]) -> None:
+        self.answer = answer
+        self._events = events
+
+    async def batches(self) -> AsyncGenerator[list[Event]]:
+        yield self._events
+
+    async def aclose(self) -> None:
+        await self.answer.aclose()
+
+
+class Filters:
+    """What is done to the text of an answer on its way, for models that cannot do it themselves."""
+
+    __slots__ = ("_fences", "_stops")
+
+    def __init__(self, call: Call) -> None:
+        self._stops = StopFilter(call.stops) if call.stops else None
+        self._fences = FenceFilter() if call.is_bare_json else None
+
+    def __bool__(self) -> bool:
+        return self._stops is not None or self._fences is not None
+
+    @property
+    def is_done(self) -> bool:
+        """The answer is at its end, whatever still comes."""
+        return self._stops is not None and self._stops.is_done
+
+    def feed(self, events: list[Event]) -> list[Event]:
+        if self._stops is not None:
+            events = self._stops.feed(events)
+        return events if self._fences is None else self._fences.feed(events)
 
 
 @asynccontextmanager

@@ -64,8 +64,9 @@ class ToolResult:
     """What came of a call: a block of a user's message."""
 
     tool_use_id: str
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Text | Image | Document] = field(default_factory=list)
     param: str = ""
+    cache_mark: CacheMark | None = None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from proxy.apis.chat.marks import MARKS, cache_mark
 from proxy.apis.chat.parts import parse_parts
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, Reasoning, Text, ToolResult, ToolUse
+from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
 from proxy.neutral.request import Message, Role
 
 _MAX_MESSAGES = 2048
@@ -127,9 +127,13 @@ class _Conversation:
                 param=f"messages.[{index}].role",
             )
         self._note_unknown(message, _HANDLED_OF_RESULT, path)
-        blocks = self._content({"content": "", **_without_nulls(message)}, role, index)
-        mark = cache_mark(message, path, self._adapted)
-        self._results[call_id] = ToolResult(call_id, [*blocks, mark] if mark else blocks, path)
+        result = ToolResult(call_id, param=path, cache_mark=cache_mark(message, path, self._adapted))
+        for block in self._content({"content": "", **_without_nulls(message)}, role, index):
+            if isinstance(block, CacheMark):
+                result.cache_mark = block
+            elif isinstance(block, Text | Image | Document):
+                result.blocks.append(block)
+        self._results[call_id] = result
 
     def _answered_call(self, message: Mapping[str, Any], role: str, path: str) -> str:
         if role == "function":

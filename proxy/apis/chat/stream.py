@@ -149,9 +149,8 @@ class _Choice:
         if self._open is BlockKind.TOOL_USE and self._is_custom:
             self._call({"custom": {"input": free_text("".join(self._arguments))}}, out)
             self._is_custom = False
-        elif self._open is BlockKind.REASONING and self._form.shows_reasoning:
-            if self._thought.signature or self._thought.redacted:
-                self._delta({"thinking_blocks": [sealed_block(self._thought)]}, out)
+        elif self._open is BlockKind.REASONING and self._form.shows_reasoning and _is_sealed(self._thought):
+            self._delta({"thinking_blocks": [sealed_block(self._thought)]}, out)
         self._open = None
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
@@ -160,6 +159,10 @@ class _Choice:
 
     def _count(self, event: UsageReport, out: list[bytes]) -> None:
         self.usage = event.usage
+
+
+def _is_sealed(thought: Reasoning) -> bool:
+    return bool(thought.signature or thought.redacted)
 
 
 _HANDLERS: dict[type, Callable[[_Choice, Any, list[bytes]], None]] = {

@@ -110,16 +110,13 @@ class ContentWriter:
     def _result(self, result: ToolResult) -> Json:
         content: list[Json] = []
         out: Json = {"type": "tool_result", "tool_use_id": self._ids.get(result.tool_use_id, safe(result.tool_use_id))}
-        mark: CacheMark | None = None
         for block in result.blocks:
-            if isinstance(block, CacheMark):
-                mark = block
-            elif not (isinstance(block, Text) and not block.text.strip()):
+            if not (isinstance(block, Text) and not block.text.strip()):
                 content.append(self._block(block))
         if content:
             out["content"] = content
-        if mark is not None:
-            self.mark(out, mark)
+        if result.cache_mark is not None:
+            self.mark(out, result.cache_mark)
         return out
 
     def _new_id(self, client_id: str) -> str:
