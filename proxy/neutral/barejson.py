@@ -7,12 +7,9 @@ text was cut into pieces.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from proxy import jsonio
-from proxy.neutral.blocks import ReplyBlock, Text
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta
-from proxy.neutral.reply import Reply
 
 _SPACE = " \t\r\n"
 _FENCE = "```"
@@ -99,18 +96,6 @@ class FenceFilter:
                 case _:
                     out.append(event)
         return out
-
-
-def without_fence(reply: Reply) -> Reply:
-    """What `FenceFilter` does, for an answer that came whole."""
-    unfencer = Unfencer()
-    blocks: list[ReplyBlock] = []
-    for block in reply.blocks:
-        blocks.append(Text(unfencer.feed(block.text)) if isinstance(block, Text) else block)
-    held = unfencer.flush()
-    if held:
-        blocks.append(Text(held))
-    return replace(reply, blocks=blocks)
 
 
 _STRUCTURE = re.compile(r'["{}\[\]]')
