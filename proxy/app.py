@@ -121,7 +121,7 @@ class Gate:
                 headers = _headers(scope)
                 if self._is_local_only:
                     check_host(headers)
-                self._keys.check(headers)
+                record.owner = self._keys.check(headers)
             await self._app(scope, receive, send_named)
         except ProxyError as error:
             await _error_response(error, record)(scope, receive, send_named)

@@ -60,28 +60,39 @@ class Pipeline:
         self,
         config: Config,
         upstream: Upstream,
+        media: Media,
+        thoughts: ThoughtStore,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._upstream = upstream
+        self._media = media
+        self._thoughts = thoughts
         self._now = now
 
     async def answer(self, api: Api, body: bytes, headers: Mapping[str, str], record: Record) -> Whole | Streamed:
         """Raises `ProxyError` for whatever fails before the answer begins. `headers` are the client's, in lower case."""
         adapted = Adaptations(self._config.strict or _is_true(headers.get(STRICT_HEADER, "")))
         asked = api.parse(_decode(body), adapted, self._config.server.max_choices)
-        exchange = await self._exchange(asked, adapted, headers, record)
-        if asked.request.stream:
+        target = self._upstream.resolve(asked.request.model)
+        record.model, record.is_stream, record.target = asked.request.model, asked.request.stream, target.model_id
+        request = await self._prepare(asked.request, target, adapted, record)
+        exchange = await self._exchange(request, target, adapted, headers, record)
+        if request.stream:
             return await self._stream(asked, exchange, record)
         return await self._whole(asked, exchange, record)
 
+    async def _prepare(self, request: Request, target: Target, adapted: Adaptations, record: Record) -> Request:
+        """The request with what it only names: the images behind its URLs, the thoughts behind its calls."""
+        messages = await self._media.load(request.messages, target.model, adapted)
+        bare_calls = calls_without_thought(messages)
+        if bare_calls:
+            messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
+        return replace(request, messages=messages)
+
     async def _exchange(
-        self, asked: Asked, adapted: Adaptations, headers: Mapping[str, str], record: Record
+        self, request: Request, target: Target, adapted: Adaptations, headers: Mapping[str, str], record: Record
     ) -> Exchange:
-        request = asked.request
-        record.model, record.is_stream = request.model, request.stream
-        target = self._upstream.resolve(request.model)
-        record.target = target.model_id
         family = FAMILIES[target.model.family]
         call = family.build(request, target.model, adapted)
         call.headers |= {name: headers[name] for name in self._upstream.passed_on if name in headers}
@@ -95,6 +106,8 @@ class Pipeline:
         for reply in replies:
             record.usage = record.usage + reply.usage
             _tell_if_unknown(reply.finish, reply.finish_word, record)
+            await self._keep(before_each_call(reply.blocks), record)
+            self._check(asked.request, conformity.complaint(asked.request.output_format, reply), record)
         record.is_whole = True
         first = answers[0][1]
         record.upstream_request_id = first.request_id
@@ -117,7 +130,9 @@ class Pipeline:
     ) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         writer = asked.stream(self._identity(None))
-        usages = [Usage()] * asked.request.choices
+        request = asked.request
+        usages = [Usage()] * request.choices
+        watches = [_Watch(request.output_format) for _ in range(request.choices)]
         try:
             if not opening.done():
                 yield KEEPALIVE
@@ -130,6 +145,10 @@ class Pipeline:
             async with aclosing(_interleave(unfoldings)) as batches:
                 async for choice, events in batches:
                     _observe(events, choice, usages, record)
+                    if watches[choice].feed(events):
+                        # Before the client can know of the calls, and answer with their results.
+                        await self._keep(watches[choice].thoughts, record)
+                        self._check(request, watches[choice].complaint, record)
                     chunk = begun + writer.send(events, choice)
                     if chunk:
                         begun = b""
@@ -154,9 +173,47 @@ class Pipeline:
             record.usage = sum(usages, Usage())
             await _abandon(opening)
 
+    async def _keep(self, thoughts: Mapping[str, list[Reasoning]], record: Record) -> None:
+        for tool_use_id, blocks in thoughts.items():
+            await self._thoughts.keep(record.owner, [tool_use_id], blocks)
+
+    def _check(self, request: Request, complaint: str | None, record: Record) -> None:
+        """Raises for an answer that is not in the form that was asked for, or has it reported, as the operator likes."""
+        if complaint is None:
+            return
+        log.warning("id=%s the answer does not have the form asked for: %s", record.request_id, complaint)
+        if self._config.schema_mismatch == "error":
+            raise ModelFailed(f"The model's answer does not have the form asked for: {complaint}", code="schema_mismatch")
+        record.adapted = ", ".join(filter(None, (record.adapted, "response_format=not-met")))
+
     def _identity(self, service_tier: str | None) -> Identity:
         token = "".join(random.choices(_ALPHABET, k=29))  # noqa: S311  a name, no secret
         return Identity(token, int(self._now()), service_tier or "default")
+
+
+class _Watch:
+    """What has to be known of one choice's stream when it finishes."""
+
+    __slots__ = ("_conformity", "_thoughts")
+
+    def __init__(self, output: OutputFormat | None) -> None:
+        self._thoughts = ThoughtWatch()
+        self._conformity = conformity.ConformityWatch(output) if output is not None else None
+
+    def feed(self, events: list[Event]) -> bool:
+        """Has the answer ended?"""
+        self._thoughts.feed(events)
+        if self._conformity is not None:
+            self._conformity.feed(events)
+        return any(isinstance(event, Finish) for event in events)
+
+    @property
+    def thoughts(self) -> Mapping[str, list[Reasoning]]:
+        return self._thoughts.thoughts
+
+    @property
+    def complaint(self) -> str | None:
+        return self._conformity.complaint if self._conformity is not None else None
 
 
 def _is_true(text: str) -> bool:

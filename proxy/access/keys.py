@@ -24,10 +24,13 @@ class Keyring:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Raises `Unauthenticated`. Every key is compared, in constant time, so that time tells nothing."""
+    def check(self, headers: Mapping[str, str]) -> str:
+        """A name for the key's holder that tells nothing of the key; "" where there are no keys.
+
+        Raises `Unauthenticated`. Every key is compared, in constant time, so that time tells nothing.
+        """
         if not self._digests:
-            return
+            return ""
         presented = _presented(headers)
         if not presented:
             raise Unauthenticated(
@@ -38,6 +41,7 @@ class Keyring:
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
         if not any(matches):
             raise Unauthenticated(f"Incorrect API key provided: {_masked(presented)}.", code="invalid_api_key")
+        return digest.hex()[:16]
 
 
 def _presented(headers: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ class Record:
     path: str
     started_s: float
     """On the event loop's clock."""
+    owner: str = ""
+    """Whose key it is, without the key."""
     model: str | None = None
     """As the client named it."""
     target: str | None = None
