@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from proxy.apis.chat.request import parse
+from proxy.emulator import claude_rules, llama_rules
+from proxy.emulator.models import read_catalog
 from proxy.errors import InvalidRequest, ProxyError
 from proxy.families import FAMILIES
 from proxy.jsonio import decode, decode_strictly, encode
@@ -134,10 +136,12 @@ LLAMAS = [
     model("meta.llama3-3-70b-instruct-v1:0"),
     model("meta.llama4-scout-17b-instruct-v1:0"),
 ]
+NATIVE = {"thinking", "output_config", "anthropic_beta", "context_management", "top_k"}
 CLAUDE_KEYS = {
-    *("anthropic_version", "max_tokens", "messages", "system", "stop_sequences", "temperature", "top_p", "top_k"),
-    *("metadata", "thinking", "output_config", "anthropic_beta", "context_management"),
+    *("anthropic_version", "max_tokens", "messages", "system", "stop_sequences", "temperature", "top_p", "metadata"),
+    *NATIVE,
 }
+EMULATED = read_catalog()
 
 
 def check_texts(blocks: Any) -> list[str]:
@@ -266,8 +270,14 @@ def test_a_request_is_refused_or_becomes_a_sound_body(madness: float, strict: bo
             sent = decode(call.body)
             if model.family == "claude":
                 check_claude(sent, model)
+                # Its own fields go on as the client wrote them; the rest has to be right by the emulator too.
+                claude_rules.check({name: sent[name] for name in sent if name not in NATIVE}, EMULATED[model.id])
             else:
                 check_llama(sent, model, request)
+                llama_rules.check(sent, EMULATED[model.id])
+                faults = llama_rules.read_prompt(sent["prompt"], EMULATED[model.id]).faults
+                # To the emulator, a system text of Llama 2 with no user's text after it seems stray.
+                assert [fault for fault in faults if not fault.endswith("stray <<SYS>>")] == []
             check_that_nothing_is_lost(sent, request)
             header = adapted.header()
             assert header.isascii()
