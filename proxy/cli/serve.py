@@ -19,6 +19,7 @@ from proxy import __version__
 from proxy.access.keys import is_loopback
 from proxy.app import create_app
 from proxy.config import CONFIG_VARIABLE, KEY_VARIABLE, Config, ConfigError, load
+from proxy.http1 import Protocol
 from proxy.routing.resolve import ListedModel
 from proxy.telemetry import logs
 from proxy.upstream import EmulatedUpstream, Upstream
@@ -148,7 +149,7 @@ def _uvicorn_config(make: _Application, config: Config) -> uvicorn.Config:
         factory=True,
         workers=config.server.workers,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         backlog=_BACKLOG,
