@@ -168,11 +168,13 @@ def _banner(config: Config, port: int, upstream: Upstream) -> str:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     identity = upstream.identities.describe()
     endpoint = upstream.endpoints.runtime if upstream.endpoints else "none"
-    emulated = isinstance(upstream, EmulatedUpstream)
+    if isinstance(upstream, EmulatedUpstream):
+        # With several workers each has its own, and this one is gone.
+        endpoint = f"the embedded emulator, no AWS{f': {endpoint}' if config.server.workers == 1 else ''}"
     lines = [
         f"bedrock-proxy {__version__}",
         f"  listening    {url}  ({_access(config)})",
-        f"  upstream     {'the embedded emulator, no AWS: ' if emulated else ''}{endpoint}",
+        f"  upstream     {endpoint}",
         f"  region       {upstream.region or 'none: set AWS_REGION, or aws.region in config.yaml'}",
     ]
     if identity is not None:
