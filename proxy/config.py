@@ -160,7 +160,7 @@ def _read(path: Path) -> dict[str, Any]:
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ConfigError(f"{path}: not YAML: {place}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"{path}: not YAML: what cannot be read is a character, a date, a number, or nested too deep") from None
+        raise ConfigError(f"{path}: not YAML: a character, a date or a number in it, or how deep it is nested") from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):

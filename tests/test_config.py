@@ -154,9 +154,9 @@ WRONG = {
     "a: !foo b": "FILE not YAML: line 1, column 4: could not determine a constructor for the tag '!foo'",
     "a: &x\n  b: *x": "FILE not YAML: line 1, column 4: found unconstructable recursive node",
     "a: *x": "FILE not YAML: line 1, column 4: found undefined alias 'x'",
-    "port: 2020-13-45": "FILE not YAML: what cannot be read is a character, a date, a number, or nested too deep",
-    "a: \0": "FILE not YAML: what cannot be read is a character, a date, a number, or nested too deep",
-    "[" * 3000: "FILE not YAML: what cannot be read is a character, a date, a number, or nested too deep",
+    "port: 2020-13-45": "FILE not YAML: a character, a date or a number in it, or how deep it is nested",
+    "a: \0": "FILE not YAML: a character, a date or a number in it, or how deep it is nested",
+    "[" * 3000: "FILE not YAML: a character, a date or a number in it, or how deep it is nested",
     "- server": f"FILE found no sections; allowed: {SECTIONS}",
     "server": f"FILE found no sections; allowed: {SECTIONS}",
 }
