@@ -50,9 +50,14 @@ PURE = under(
 
 @cache
 def imports(name: str) -> frozenset[str]:
-    """Every module that a module names, wherever in it: `from a.b import c` is `a.b`, and `a.b.c` where that is one."""
+    """Every module that a module runs, wherever in it: `from a.b import c` is `a.b`, and `a.b.c` where that is one."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    # What is named for the type checker alone is not run.
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
