@@ -17,7 +17,8 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+"""At most a day: timers cannot wait for ever, and nothing here should."""
 
 
 class ConfigError(ValueError):
@@ -124,26 +125,26 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 
     Raises `ConfigError`.
     """
-    raw = _read(path) if path is not None else {}
-    changes = dict(overrides or {})
+    raw: dict[str, Any] = {}
+    if path is not None:
+        raw = _read(path)
+        # By itself, so that what is wrong in it is not covered by what goes before it.
+        _check(raw, f"{path}: ")
     for variable, (section, name) in _ENVIRONMENT.items():
-        text = environ.get(variable, "")
-        if text:
-            changes.setdefault(f"{section}.{name}", int(text) if text.isascii() and text.isdecimal() else text)
-    for dotted, value in changes.items():
+        if text := environ.get(variable, ""):
+            told = _check({section: {name: text}}, f"{variable}: ", is_strict=False)
+            raw = _with(raw, section, name, getattr(getattr(told, section), name))
+    for dotted, value in (overrides or {}).items():
         section, name = dotted.split(".")
-        raw = {**raw, section: {**_section(raw, section), name: value}}
+        raw = _with(raw, section, name, value)
     keys = [key.strip() for key in environ.get(KEY_VARIABLE, "").split(",") if key.strip()]
     if keys:
-        auth = _section(raw, "auth")
-        listed = auth.get("keys") or []
-        raw = {**raw, "auth": {**auth, "keys": [*listed, *keys] if isinstance(listed, list) else listed}}
-    where = f"{path}: " if path else ""
-    for name, entry in _section(raw, "models").items():
-        # One by one: in a mapping, msgspec does not say which entry is at fault.
-        _convert(entry, str | ModelEntry, f"models.{name}", where)
-    config: Config = _convert(raw, Config, "", where)
-    return config
+        raw = _with(raw, "auth", "keys", [*raw.get("auth", {}).get("keys", ()), *keys])
+    return _check(raw, "")
+
+
+def _with(raw: dict[str, Any], section: str, name: str, value: Any) -> dict[str, Any]:
+    return {**raw, section: {**raw.get(section, {}), name: value}}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -153,23 +154,33 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     try:
         raw = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a SafeLoader underneath
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        # Not the lines that the error would quote: a key of a client may stand in them.
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"{path}: not YAML: {place}{error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"{path}: not YAML: a character, a date or a number in it, or how deep it is nested") from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: found {raw!r}; allowed: sections such as `server:`")
-    # A section with nothing but comments below it is null in YAML.
-    return {str(key): {} if value is None and key in _sections() else value for key, value in raw.items()}
+        raise ConfigError(f"{path}: found no sections; allowed: {', '.join(sorted(_fields(Config)))}")
+    # An option or a section with nothing but comments behind it is null in YAML: not given.
+    given = {name: value for name, value in raw.items() if value is not None}
+    for name in given.keys() & (_fields(Config).keys() - {"models"}):
+        if isinstance(given[name], dict):
+            given[name] = {option: value for option, value in given[name].items() if value is not None}
+    return given
 
 
-def _section(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
-    section = raw.get(name)
-    return section if isinstance(section, dict) else {}
-
-
-def _sections() -> set[str]:
-    return {name for name, hint in typing.get_type_hints(Config).items() if name == "models" or _is_struct(hint)}
+def _check(raw: Mapping[str, Any], where: str, *, is_strict: bool = True) -> Config:
+    """`where` names the source. Not strict: numbers may be text, as they are in the environment."""
+    models = raw.get("models")
+    for name, entry in models.items() if isinstance(models, dict) else ():
+        # One by one: in a mapping, msgspec does not say which entry is at fault.
+        _convert(entry, str | ModelEntry, f"models.{name}", where, is_strict)
+    config: Config = _convert(raw, Config, "", where, is_strict)
+    return config
 
 
 def _is_struct(hint: Any) -> bool:
@@ -177,13 +188,20 @@ def _is_struct(hint: Any) -> bool:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not a surprise."""
+    """YAML in which a key that stands twice, or is no text, is an error and not a surprise."""
+
+
+_TEXT_TAG = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
 
 
 def _mapping_without_duplicates(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
+        key = key_node.value if key_node.tag == _TEXT_TAG else None
+        if key is None:
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key that is not text; write it in quotes", key_node.start_mark
+            )
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
         seen.add(key)
@@ -193,10 +211,10 @@ def _mapping_without_duplicates(loader: _StrictLoader, node: yaml.MappingNode) -
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
 
 
-def _convert(raw: Any, wanted: Any, place: str, where: str) -> Any:
+def _convert(raw: Any, wanted: Any, place: str, where: str, is_strict: bool) -> Any:
     """msgspec's "Expected `int`, got `str` - at `$.server.port`" -> where, what was found, what is allowed."""
     try:
-        return msgspec.convert(raw, wanted)
+        return msgspec.convert(raw, wanted, strict=is_strict)
     except msgspec.ValidationError as error:
         reason, _, at = str(error).partition(" - at `$")
     steps = at.rstrip("`").lstrip(".").replace("[", ".[").split(".")
@@ -210,7 +228,7 @@ def _convert(raw: Any, wanted: Any, place: str, where: str) -> Any:
         raise ConfigError(
             f"{where}{place}{'.' if place else ''}{name}: unknown key; allowed: {', '.join(sorted(_fields(hint)))}"
         )
-    shown = "a value that is not shown" if place.startswith("auth.keys") else repr(found)
+    shown = "a value that is not shown" if place.startswith("auth") else repr(found)
     choices = _choices(hint)
     allowed = f"allowed: {', '.join(choices)}" if choices else f"{reason[0].lower()}{reason[1:]}"
     raise ConfigError(f"{where}{place}: found {shown}; {allowed}")

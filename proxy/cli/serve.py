@@ -19,6 +19,7 @@ from proxy import __version__
 from proxy.access.keys import is_loopback
 from proxy.app import create_app
 from proxy.config import CONFIG_VARIABLE, KEY_VARIABLE, Config, ConfigError, load
+from proxy.http1 import Protocol
 from proxy.routing.resolve import ListedModel
 from proxy.telemetry import logs
 from proxy.upstream import EmulatedUpstream, Upstream
@@ -148,7 +149,7 @@ def _uvicorn_config(make: _Application, config: Config) -> uvicorn.Config:
         factory=True,
         workers=config.server.workers,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         backlog=_BACKLOG,
@@ -167,11 +168,13 @@ def _banner(config: Config, port: int, upstream: Upstream) -> str:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     identity = upstream.identities.describe()
     endpoint = upstream.endpoints.runtime if upstream.endpoints else "none"
-    emulated = isinstance(upstream, EmulatedUpstream)
+    if isinstance(upstream, EmulatedUpstream):
+        # With several workers each has its own, and this one is gone.
+        endpoint = f"the embedded emulator, no AWS{f': {endpoint}' if config.server.workers == 1 else ''}"
     lines = [
         f"bedrock-proxy {__version__}",
         f"  listening    {url}  ({_access(config)})",
-        f"  upstream     {'the embedded emulator, no AWS: ' if emulated else ''}{endpoint}",
+        f"  upstream     {endpoint}",
         f"  region       {upstream.region or 'none: set AWS_REGION, or aws.region in config.yaml'}",
     ]
     if identity is not None:

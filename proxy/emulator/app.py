@@ -2,6 +2,7 @@
 
     POST   /model/{modelId}/invoke                          GET /foundation-models        GET /foundation-models/{id}
     POST   /model/{modelId}/invoke-with-response-stream     GET /inference-profiles       GET /inference-profiles/{id}
+    POST   /model/{modelId}/converse                        POST   /model/{modelId}/converse-stream
     POST   /model/{modelId}/count-tokens
     GET    /_emulator/health    GET, DELETE /_emulator/calls    GET, PUT, DELETE /_emulator/rules
 
@@ -126,9 +127,9 @@ class Emulator:
         model = None if call.model_id is None else runtime.guess_model(call.model_id, self.models)
         if raw is None and model is not None:
             names.append(model.id)
-            text = runtime.last_user_text(_decode(request.body), model)
+            text = runtime.last_user_text(_decode(request.body), model, call.operation)
         script = self.scripts.choose(raw, names, text, call.operation)
-        check_fits(script, is_stream=call.operation == runtime.STREAM)
+        check_fits(script, is_stream=call.operation in runtime.STREAMS)
         return script
 
     def _dispatch(self, request: Request, call: Call, script: Script) -> Reply:

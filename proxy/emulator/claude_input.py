@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy import jsonio
+from proxy.emulator.agent import Situation, Tool
 from proxy.emulator.claude_blocks import blocks_of
 from proxy.emulator.tokens import count
 
@@ -35,6 +36,35 @@ def last_user_text(body: Any) -> str:
         if isinstance(message, dict) and message.get("role") == "user":
             return text_of(message.get("content"))
     return ""
+
+
+def situation(body: Mapping[str, Any]) -> Situation:
+    """What a valid body asks of the model."""
+    system = body.get("system", "")
+    choice = body.get("tool_choice", {"type": "auto"})
+    seen = Situation(
+        system=system if isinstance(system, str) else text_of(system),
+        tools=[Tool(tool["name"], tool.get("input_schema", {})) for tool in body.get("tools", [])],
+        may_call=choice["type"] != "none",
+        must_call=choice["type"] in ("any", "tool"),
+        only=choice.get("name"),
+        is_parallel=not choice.get("disable_parallel_tool_use", False),
+        schema=(body.get("output_config", {}).get("format") or {}).get("schema"),
+    )
+    is_last = True
+    for message in reversed(body["messages"]):
+        blocks = blocks_of(message)
+        if message["role"] == "assistant":
+            seen.called += [block["name"] for block in blocks if block["type"] == "tool_use"]
+        elif message["role"] == "user":
+            if is_last:
+                seen.results = [text_of(block.get("content")) for block in blocks if block["type"] == "tool_result"]
+            seen.user = text_of([block for block in blocks if block["type"] != "tool_result"])
+            if seen.user:
+                seen.has_spoken = is_last
+                break
+            is_last = False
+    return seen
 
 
 def text_of(content: Any) -> str:

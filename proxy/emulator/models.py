@@ -51,8 +51,24 @@ class Model:
     has_prefill: bool = False
     has_system_turns: bool = False
     has_images: bool = False
+    features: frozenset[str] = frozenset()
+    cache_points: tuple[str, ...] = ()
     cache_ttls: tuple[str, ...] = ("5m",)
+    min_cache_tokens: int = 1024
+    has_strict_tools: bool = False
+    has_system: bool = True
+    has_stops: bool = True
+    min_output_tokens: int = 1
+    streams_tools: bool = True
+    tool_choices: tuple[str, ...] = ("auto",)
+    effort_field: str = ""
+    efforts: tuple[str, ...] = ()
+    bare_efforts: tuple[str, ...] = ()
     end_of_life: date | None = None
+
+    @property
+    def provider(self) -> str:
+        return self.id.partition(".")[0]
 
     @property
     def name(self) -> str:
@@ -61,7 +77,7 @@ class Model:
 
     def can_be_called_plainly(self, region: str) -> bool:
         if self.profile == "usual":
-            return _USUAL_HOME.get(self.id.partition(".")[0]) == region
+            return _USUAL_HOME.get(self.provider) == region
         return self.profile != "required"
 
 
@@ -74,18 +90,21 @@ def read_catalog(path: Path | None = None) -> dict[str, Model]:
 
 
 def _read_model(row: Mapping[str, Any]) -> Model:
-    known = {name: row[name] for name in Model.__slots__ if name in row}
+    known = {name: _frozen(row[name]) for name in Model.__slots__ if name in row}
     end = row.get("end_of_life")
     return Model(
         **known
         | {
             "title": row.get("name", row["id"]),
-            "profiles": tuple(row.get("profiles", ())),
-            "cache_ttls": tuple(row.get("cache_ttls", ("5m",))),
+            "features": frozenset(row.get("features", ())),
             "has_images": "images" in row.get("features", ()),
             "end_of_life": date.fromisoformat(end) if isinstance(end, str) else end,
         }
     )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class Models:

@@ -1,4 +1,4 @@
-"""InvokeModel, its stream and CountTokens: headers checked, body handed to the model's family, answer dressed.
+"""InvokeModel, Converse, their streams and CountTokens: headers and body checked, answered by the model, dressed.
 
 Headers: botocore 1.44 service model of `bedrock-runtime`; the token counts that Bedrock adds are in no model.
 """
@@ -11,17 +11,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from proxy import jsonio
-from proxy.emulator import claude, claude_input, claude_rules, llama, llama_rules
+from proxy.emulator import (
+    claude,
+    claude_input,
+    claude_rules,
+    converse,
+    converse_input,
+    converse_rules,
+    llama,
+    llama_rules,
+)
 from proxy.emulator.auth import Request
 from proxy.emulator.calls import Call
 from proxy.emulator.models import GEOGRAPHIES, Model, Models
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import BadScript, Raw, Script
 from proxy.emulator.settings import Settings
-from proxy.emulator.stream import Reply, chunk
+from proxy.emulator.stream import Reply, chunk, event
 
 INVOKE, STREAM, COUNT = "invoke", "invoke-with-response-stream", "count-tokens"
-OPERATIONS = (INVOKE, STREAM, COUNT)
+CONVERSE, CONVERSE_STREAM = "converse", "converse-stream"
+OPERATIONS = (INVOKE, STREAM, COUNT, CONVERSE, CONVERSE_STREAM)
+STREAMS = (STREAM, CONVERSE_STREAM)
 
 _ENUMS = {
     "x-amzn-bedrock-trace": ("trace", ("ENABLED", "DISABLED", "ENABLED_FULL")),
@@ -42,7 +53,9 @@ def guess_model(identifier: str, models: Models) -> Model | None:
     return models.by_id.get(name) or models.resources.get(identifier.rpartition(":")[2])
 
 
-def last_user_text(body: Any, model: Model) -> str:
+def last_user_text(body: Any, model: Model, operation: str) -> str:
+    if operation in (CONVERSE, CONVERSE_STREAM):
+        return converse_input.last_user_text(body)
     return llama.last_user_text(body, model) if model.family == "llama" else claude_input.last_user_text(body)
 
 
@@ -62,6 +75,8 @@ def answer(request: Request, model: Model, script: Script, call: Call, settings:
     """The answer of one operation. Raises `Refusal`."""
     if call.operation == COUNT:
         return _count(request, model)
+    if call.operation in (CONVERSE, CONVERSE_STREAM):
+        return _converse(request, model, script, is_stream=call.operation == CONVERSE_STREAM)
     headers = _check_headers(request)
     body = _read_body(request, model, call, settings)
     has_guardrail = bool(request.header(_GUARDRAIL))
@@ -86,6 +101,26 @@ def answer(request: Request, model: Model, script: Script, call: Call, settings:
         *headers[1:],
     ]
     return Reply(200, headers, frames=map(chunk, events))
+
+
+def _converse(request: Request, model: Model, script: Script, *, is_stream: bool) -> Reply:
+    try:
+        body = jsonio.decode(request.body)
+    except (ValueError, RecursionError):
+        raise invalid("The request body is not valid JSON.") from None
+    native = converse_rules.check(body, model, is_stream=is_stream)
+    given = converse.answer(body, native, model, script)
+    if not is_stream:
+        return Reply(200, [("content-type", "application/json")], jsonio.encode(converse.render(given)))
+    events = converse.events(given) if script.events is None else map(_as_event, script.events)
+    frames = (event(type, payload) for type, payload in events)
+    return Reply(200, [("content-type", "application/vnd.amazon.eventstream")], frames=frames)
+
+
+def _as_event(value: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """`{"messageStop": {"stopReason": "end_turn"}}`, as a script has it."""
+    ((type, payload),) = value.items()
+    return type, payload
 
 
 def _read_body(request: Request, model: Model, call: Call, settings: Settings) -> Any:

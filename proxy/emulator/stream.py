@@ -1,6 +1,7 @@
 """How an answer goes out: framed as Bedrock frames it, paced, cut and spoiled as the script says.
 
 A frame of InvokeModelWithResponseStream carries one JSON object of the model's own: `{"bytes":"<base64>","p":"abcd"}`.
+A frame of ConverseStream is such an object itself: `{"contentBlockIndex":0,"delta":{"text":"Hi"},"p":"abcd"}`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from proxy import jsonio
-from proxy.bedrock.eventstream import encode_frame
+from proxy.bedrock.eventstream import Decoder, encode_frame
 from proxy.emulator.calls import Call
 from proxy.emulator.refusal import WORDS
 from proxy.emulator.script import Fault, Script
@@ -52,11 +53,21 @@ class ConnectionCut(Exception):
 def chunk(event: dict[str, Any]) -> bytes:
     """One `chunk` frame. The padding, a prefix of an alphabet as long as chance has it, hides the length of the text."""
     inner = jsonio.encode(event)
-    payload = {"bytes": b64encode(inner).decode(), "p": _PADDING[: crc32(inner) % (len(_PADDING) + 1)]}
-    return encode_frame(
-        [(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")],
-        jsonio.encode(payload),
-    )
+    return _event_frame("chunk", {"bytes": b64encode(inner).decode(), "p": _padding(inner)})
+
+
+def event(type: str, payload: dict[str, Any]) -> bytes:
+    """One frame of ConverseStream, padded in the same way; its keys are sorted."""
+    return _event_frame(type, dict(sorted({**payload, "p": _padding(jsonio.encode(payload))}.items())))
+
+
+def _event_frame(type: str, payload: dict[str, Any]) -> bytes:
+    headers = [(":event-type", type), (":content-type", "application/json"), (":message-type", "event")]
+    return encode_frame(headers, jsonio.encode(payload))
+
+
+def _padding(content: bytes) -> str:
+    return _PADDING[: crc32(content) % (len(_PADDING) + 1)]
 
 
 def exception_frame(type: str, message: str, members: dict[str, Any]) -> bytes:
@@ -78,7 +89,8 @@ def damage(frame: bytes, kind: str) -> bytes:
     if kind == "bad_crc":
         return frame[:-1] + bytes([frame[-1] ^ 0xFF])
     if kind == "bad_json":
-        return encode_frame([(":event-type", "chunk"), (":message-type", "event")], b'{"bytes":"e30=')
+        (sound,) = Decoder().feed(frame)
+        return encode_frame(list(sound.headers.items()), sound.payload[:-2])
     lengths = (0x7FFFFFFF).to_bytes(4, "big") + frame[4:8]
     return lengths + crc32(lengths).to_bytes(4, "big") + frame[12:]
 

@@ -27,6 +27,7 @@ from proxy.emulator.calls import Call
 from proxy.emulator.script import HEADER, read_rules
 from proxy.emulator.server import EmulatorServer
 from proxy.emulator.settings import Settings
+from proxy.http1 import Protocol
 from proxy.upstream import EmulatedUpstream, FixedIdentity
 
 T = TypeVar("T")
@@ -197,7 +198,7 @@ class Theatre:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -67,7 +67,7 @@ async def test_a_raw_slash_in_an_arn_is_another_path(client):
     ("method", "path"),
     [
         ("GET", f"/model/{LLAMA}/invoke"),
-        ("POST", f"/model/{LLAMA}/converse"),
+        ("POST", f"/model/{LLAMA}/converse-twice"),
         ("POST", "/foundation-models"),
         ("GET", "/"),
         ("GET", "/nowhere"),

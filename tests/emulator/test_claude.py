@@ -156,7 +156,7 @@ def test_a_tool_result_is_answered_in_words(ask):
         {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "weather", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "weather: 25 C"}]},
     ]
-    assert text_of(ask(tools=[TOOL], messages=messages)) == "You said: weather: 25 C"
+    assert text_of(ask(tools=[TOOL], messages=messages)) == "The tool said: weather: 25 C"
 
 
 def test_the_events_of_a_tool_call(ask):

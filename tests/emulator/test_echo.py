@@ -1,7 +1,8 @@
 import pytest
 
 from proxy import jsonio
-from proxy.emulator.echo import sample, say
+from proxy.emulator.echo import say
+from proxy.emulator.samples import sample
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ chat/requests/<case>    client.json  neutral.json or error.json  adapted.txt whe
 <family>/requests/<case>    neutral.json  bedrock_<generation>.json: {"model", "adapted", "stops", "headers", "body"}
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from proxy.apis.chat.request import parse
 from proxy.apis.openai_error import render_error
+from proxy.emulator import claude_rules, llama_rules
+from proxy.emulator.models import read_catalog
 from proxy.errors import ProxyError
 from proxy.families import FAMILIES
 from proxy.jsonio import decode
@@ -55,6 +58,21 @@ def test_neutral_to_bedrock(wanted: Path, golden: Any) -> None:
         "body": decode(call.body),
     } == expected
     assert request == golden.request(wanted.parent / "neutral.json"), "the request was changed"
+
+
+@pytest.mark.parametrize("wanted", sorted(HERE.glob("*/requests/*/bedrock_*.json")), ids=name)
+def test_bedrock_would_take_it(wanted: Path, golden: Any) -> None:
+    """By the emulator, which knows nothing of the translators."""
+    expected = golden.json(wanted)
+    model = read_catalog()[expected["model"]]
+    if "/llama/" in wanted.as_posix():
+        llama_rules.check(expected["body"], model)
+        faults = llama_rules.read_prompt(expected["body"]["prompt"], model).faults
+        # It strips a turn before it looks, so that a system text with no user's text after it seems stray.
+        has_user_text = not re.search(r"<</SYS>>\n\n +\[/INST\]", expected["body"]["prompt"])
+        assert faults == ([] if has_user_text else ["segment 0 holds a stray <<SYS>>"])
+    else:
+        claude_rules.check(expected["body"], model)
 
 
 @pytest.mark.parametrize("wanted", sorted(HERE.glob("*/requests/*/bedrock_*.json")), ids=name)

@@ -9,7 +9,7 @@ Source: botocore 1.44 service model (`ContentBlock`); AWS Bedrock API reference,
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import Any, assert_never
+from typing import Any
 
 from proxy import jsonio
 from proxy.errors import InvalidRequest, UnsupportedParameter
@@ -80,10 +80,8 @@ class ContentWriter:
                 content.append(_reasoning(block))
             case ToolUse():
                 content.append(_tool_use(block))
-            case ToolResult():
-                content.append(self._tool_result(block))
             case _:
-                assert_never(block)
+                content.append(self._tool_result(block))
 
     def _image(self, block: Image, role: Role) -> dict[str, Any]:
         if role is not Role.USER or "images" not in self._model.features:

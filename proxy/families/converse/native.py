@@ -45,15 +45,15 @@ def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[
     fields: dict[str, Any] = {}
     known = NATIVE_FIELDS.get(model.provider, frozenset())
     for name, value in request.extra.items():
-        if name == "top_k" and model.provider in _TOP_K:
-            if model.sampling == "none":
-                adapted.drop(name, "This model chooses its own sampling.")
-            else:
-                _put(fields, _TOP_K[model.provider], value)
-        elif name in known:
+        if name in known:
             fields[name] = value
-        elif name not in _PASSED_ON:
+        elif name not in _PASSED_ON and not (name == "top_k" and model.provider in _TOP_K):
             adapted.drop_unknown(name)
+    if "top_k" in request.extra and model.provider in _TOP_K:
+        if model.sampling == "none":
+            adapted.drop("top_k", "This model chooses its own sampling.")
+        else:
+            _put(fields, _TOP_K[model.provider], request.extra["top_k"])
     _reason(request, model, adapted, fields)
     given = request.extra.get("additionalModelRequestFields", {})
     if not isinstance(given, dict):

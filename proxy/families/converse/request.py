@@ -24,7 +24,7 @@ from proxy.families.converse.content import ContentWriter
 from proxy.families.converse.turns import Turn, arrange, fold_system, move_attachments, pair, part_results
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Reasoning, Text, ToolUse
+from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
 from proxy.neutral.request import Guardrail, Request, Role
 from proxy.routing.catalog import Model
 
@@ -44,9 +44,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     system, turns = arrange(request.messages, model, adapted)
     pair(turns)
     if _lacks_reasoning(fields, turns):
-        adapted.change(
-            "reasoning_effort", "off-for-this-turn", "The reasoning that led to the last calls is not there."
-        )
+        param = "thinking" if "thinking" in request.extra else request.param("reasoning_effort")
+        adapted.change(param, "off-for-this-turn", "The reasoning that led to the last calls is not there.")
         del fields["thinking"]
     if native.is_thinking(fields):
         choices = ("auto",) if model.forced_tools != "yes" else model.tool_choices
@@ -54,11 +53,14 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if not model.has_rich_tool_results:
         move_attachments(turns, adapted)
     if model.provider in _NO_USER_BEHIND_RESULTS:
-        turns = part_results(turns)
+        turns = part_results(turns, adapted)
     points = CachePoints(request, model, adapted)
     plan = tools.plan(request, turns, model, points, adapted)
-    system += [Text(note) for note in plan.notes]
-    if not model.has_system:
+    notes: list[Block] = [Text(note) for note in plan.notes]
+    if model.has_system:
+        system += notes
+    else:
+        turns[0].blocks = notes + turns[0].blocks
         fold_system(system, turns, request.messages[0].param, adapted)
         system = []
     writer = ContentWriter(model, points, adapted)
@@ -88,11 +90,13 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
 
 
 def _facts(model: Model) -> Model:
-    """The catalogue tells of Claude what InvokeModel takes; this is the same in Converse's words."""
-    if model.provider != "anthropic":
-        return model
-    choices: tuple[Any, ...] = ("auto",) if model.forced_tools == "no" else ("auto", "any", "tool")
-    return replace(model, tool_choices=choices, has_rich_tool_results=True)
+    """Of Claude and Llama the catalogue tells what InvokeModel takes; this is the same of Converse."""
+    if model.provider == "anthropic":
+        choices: tuple[Any, ...] = ("auto",) if model.forced_tools == "no" else ("auto", "any", "tool")
+        return replace(model, tool_choices=choices, has_rich_tool_results=True)
+    if model.provider == "meta":
+        return replace(model, features=model.features | {"documents"})
+    return model
 
 
 def _lacks_reasoning(fields: dict[str, Any], turns: list[Turn]) -> bool:

@@ -61,8 +61,8 @@ class _Delta(msgspec.Struct, rename="camel"):
 
 class _Start(msgspec.Struct, rename="camel"):
     tool_use: WireToolUse | None = None
-    tool_result: msgspec.Raw | None = None
-    image: msgspec.Raw | None = None
+    tool_result: dict[str, Any] | None = None
+    image: dict[str, Any] | None = None
 
 
 class _Payload(msgspec.Struct, rename="camel"):
@@ -166,8 +166,8 @@ class ConverseStream:
         use = start.tool_use
         if use is None or use.type == SERVER_TOOL:
             # A start that says nothing is one of text or reasoning: the deltas tell.
-            what = SERVER_TOOL if use else "toolResult" if start.tool_result else "image" if start.image else None
-            if what is not None:
+            others = {SERVER_TOOL: use, "toolResult": start.tool_result, "image": start.image}
+            for what in [what for what, value in others.items() if value is not None]:
                 self._is_ignored = True
                 out.append(Unrecognised(f"Converse block {what!r}"))
         elif use.name != self._call.answer_tool:
@@ -265,7 +265,8 @@ class ConverseStream:
         self._is_stopped = True
         self._additional = payload.additional_model_response_fields
         self.is_ended = self._usage is not None
-        out.append(UsageReport(self.usage_so_far()))
+        if self._usage is None:
+            out.append(UsageReport(self.usage_so_far()))
         out.append(Finish(reason, payload.stop_reason, stop_sequence(self._additional)))
 
     def _end(self, payload: _Payload, out: list[Event]) -> None:

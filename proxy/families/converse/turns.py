@@ -17,7 +17,7 @@ from proxy.routing.catalog import Model
 
 PLACEHOLDER = "."
 _GO_ON = "Please go on from where you stopped."
-_ATTACHED = "(What the tool returned is attached to the next message.)"
+_ATTACHED = "(What the tool returned follows.)"
 _SIGNED_BY = frozenset({"", "claude", "converse"})
 """Whose signatures Claude takes by Converse: its own, whichever way they came. "" is a client that does not say."""
 
@@ -55,7 +55,7 @@ def fold_system(system: list[Block], turns: list[Turn], param: str, adapted: Ada
     """For models without a system prompt: the first user turn begins with it."""
     if system:
         adapted.change(param, "moved-to-user-turn", "This model takes no system messages.")
-        turns[0].blocks = [*system, *turns[0].blocks]
+        turns[0].blocks = system + turns[0].blocks
 
 
 def pair(turns: list[Turn]) -> None:
@@ -69,8 +69,6 @@ def pair(turns: list[Turn]) -> None:
     for turn in turns:
         if turn.role is Role.USER:
             turn.blocks = _answer(turn, calls)
-        elif calls:
-            raise _unanswered([call for call, _ in calls])
         calls = []
         if turn.role is Role.ASSISTANT:
             for position, block in enumerate(turn.blocks):
@@ -101,7 +99,7 @@ def move_attachments(turns: list[Turn], adapted: Adaptations) -> None:
         turn.blocks = results + moved + turn.blocks[len(results) :]
 
 
-def part_results(turns: list[Turn]) -> list[Turn]:
+def part_results(turns: list[Turn], adapted: Adaptations) -> list[Turn]:
     """For models that let no user speak right behind a tool: a short turn of the assistant's stands between them."""
     parted: list[Turn] = []
     for turn in turns:
@@ -110,6 +108,9 @@ def part_results(turns: list[Turn]) -> list[Turn]:
             len(turn.blocks),
         )
         if 0 < end < len(turn.blocks):
+            adapted.change(
+                turn.param, "assistant-turn-inserted", "No user can speak right behind a tool's result here."
+            )
             parted.append(Turn(Role.USER, turn.blocks[:end], turn.param))
             parted.append(Turn(Role.ASSISTANT, [Text(PLACEHOLDER)], turn.param))
             parted.append(Turn(Role.USER, turn.blocks[end:], turn.param))

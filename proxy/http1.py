@@ -1,0 +1,91 @@
+"""HTTP/1.1 as uvicorn reads it, and what it lacks: refusals in OpenAI's form, a bound for the head, and no upgrades.
+
+uvicorn answers what is not HTTP with a line of text, and takes a head of any length for any time. Of a request that offers
+to speak HTTP/2, as Java's HttpClient and `curl --http2` do with every request over plain HTTP, it loses the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from http import HTTPStatus
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proxy import jsonio
+from proxy.apis.openai_error import render_error
+from proxy.errors import InvalidRequest
+
+_LARGEST_HEAD = 131_072
+"""Bytes of request line and headers: room for long keys, traces and the scripts of the emulator."""
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. A silent one, and a head that does not come to its end, is closed after `timeout_keep_alive`."""
+
+    _head_size = 0
+    _is_in_head = True
+    _has_offer = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request: CONNECT is for forward proxies.")
+            else:
+                self._go_on_as_before(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request: it cannot be read.")
+        else:
+            if self._is_in_head:
+                self._head_size += len(data)
+                if self._head_size > _LARGEST_HEAD:
+                    self._refuse(
+                        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                        f"Invalid HTTP request: its head is larger than {_LARGEST_HEAD} bytes.",
+                    )
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._head_size = 0
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._unset_keepalive_if_required()
+        self._has_offer = self.parser.should_upgrade()
+        if not self._has_offer:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._has_offer:
+            super().on_message_complete()
+
+    def _go_on_as_before(self, rest: bytes) -> None:
+        """Reads the request again without its offer. A server may pass over one: RFC 9110, section 7.8."""
+        head = [b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b"keep-alive"
+            if name != b"upgrade":
+                head.append(b"%b: %b\r\n" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join(head) + b"\r\n" + rest)
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()  # in the middle of an answer there is no room for another
+            return
+        body = jsonio.encode(render_error(InvalidRequest(message)))
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: req_%b\r\n"
+            b"connection: close\r\n\r\n%b"
+            % (status, status.phrase.encode(), len(body), secrets.token_hex(16).encode(), body)
+        )
+        self.transport.close()

@@ -1,0 +1,44 @@
+"""Room for the answer. Everything else is in tests/golden/llama/requests."""
+
+import pytest
+
+from proxy.families.llama.request import build
+from proxy.jsonio import decode
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Text
+from proxy.neutral.request import Message, Request, Role, Sampling
+from proxy.routing.catalog import Catalog
+
+
+def max_gen_len(model_id: str, prompt_bytes: int, asked: int | None = None) -> int:
+    model = Catalog.load().find(model_id)
+    assert model is not None
+    text = "x" * (prompt_bytes - len("<s>[INST]  [/INST]"))
+    request = Request("m", [Message(Role.USER, [Text(text)])], Sampling(max_tokens=asked))
+    adapted = Adaptations(is_strict=True)
+    value = decode(build(request, model, adapted).body)["max_gen_len"]
+    assert isinstance(value, int)
+    return value
+
+
+LLAMA2 = "meta.llama2-13b-chat-v1"  # 4,096 tokens of context, 2,048 of output
+
+
+@pytest.mark.parametrize(
+    ("prompt_bytes", "room"),
+    [
+        (30, 2048),
+        (3 * 2048, 2048),  # three bytes or more a token: half the context is certainly free
+        (3 * 2049, 2047),
+        (3 * 3000, 1096),
+        (3 * 4000, 256),  # some room is asked for in any case: Bedrock knows whether there is any
+        (3 * 9000, 256),
+    ],
+)
+def test_our_own_default_leaves_room_for_the_prompt(prompt_bytes: int, room: int) -> None:
+    assert max_gen_len(LLAMA2, prompt_bytes) == room
+
+
+def test_what_the_client_asks_for_is_not_ours_to_change() -> None:
+    assert max_gen_len(LLAMA2, 3 * 9000, asked=2000) == 2000
+    assert max_gen_len(LLAMA2, 3 * 9000, asked=1) == 1
