@@ -42,7 +42,7 @@ class Opener:
         max_entries: int = 100,
         ttl_s: float = 60.0,
         max_bytes: int = 100_000,
-        patience_s: float = 5.0,
+        patience_s: float = 60.0,
     ) -> ThoughtStore:
         store = await ThoughtStore.open(
             path, max_entries=max_entries, ttl_s=ttl_s, max_bytes=max_bytes, now=self.clock, patience_s=patience_s
@@ -182,6 +182,23 @@ async def test_many_ids_at_once(opener: Opener, path: Path) -> None:
     assert await reader.find("me", [f"call_{number}" for number in range(2000)]) == {"call_1999": OTHER}
 
 
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def put(path: Path, data: bytes) -> None:
+    """In place of what is there, and with nothing beside it."""
+    path.parent.mkdir(exist_ok=True)
+    for file in path.parent.iterdir():
+        file.unlink()
+    path.write_bytes(data)
+    path.chmod(0o666)
+
+
+def get(path: Path) -> bytes:
+    return path.read_bytes()
+
+
 def rows(path: Path) -> tuple[int, int]:
     db = sqlite3.connect(path)
     try:
@@ -238,18 +255,16 @@ async def test_a_thought_that_expires_while_it_is_fetched_is_not_remembered(open
 async def test_only_its_user_can_read_it(opener: Opener, path: Path) -> None:
     store = await opener(path)
     await store.keep("me", ["call_1"], SIGNED)
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert mode(path.parent) == 0o700
     files = [*path.parent.iterdir()]
     assert path in files
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert {mode(file) for file in files} == {0o600}
 
 
 async def test_a_file_that_others_could_read_is_closed_to_them(opener: Opener, path: Path) -> None:
-    path.parent.mkdir()
-    path.touch(0o666)
-    path.chmod(0o666)
+    put(path, b"")
     await opener(path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert mode(path) == 0o600
 
 
 async def test_the_file_names_neither_keys_nor_calls(opener: Opener, path: Path) -> None:
@@ -261,7 +276,7 @@ async def test_the_file_names_neither_keys_nor_calls(opener: Opener, path: Path)
     assert b"the-call" not in data
 
 
-async def test_processes_share_it(opener: Opener, path: Path) -> None:
+def test_processes_share_it(path: Path) -> None:
     script = """
 import asyncio, sys
 from pathlib import Path
@@ -269,7 +284,7 @@ from proxy.neutral.blocks import Reasoning
 from proxy.storage.thoughts import ThoughtStore
 
 async def main():
-    store = await ThoughtStore.open(Path(sys.argv[1]), max_entries=1000, ttl_s=60)
+    store = await ThoughtStore.open(Path(sys.argv[1]), max_entries=1000, ttl_s=60, patience_s=60)
     for number in range(20):
         await store.keep("me", [f"{sys.argv[2]}_{number}"], [Reasoning("t", "s" * 500)])
     await store.aclose()
@@ -324,11 +339,11 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_a_file_that_is_something_else(opener: Opener, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path.parent.mkdir()
-    path.write_text("No database, and of some length. " * 100)
+    text = b"No database, and of some length. " * 100
+    put(path, text)
     assert await goes_on_alone(await opener(path))
     assert warnings(caplog) == ["SQLITE_NOTADB"]
-    assert path.read_text().startswith("No database")
+    assert get(path) == text
 
 
 async def test_a_file_of_another_make(opener: Opener, path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -390,7 +405,7 @@ from proxy.storage.thoughts import ThoughtStore
 
 async def main():
     logging.basicConfig(format="%(message)s")
-    store = await ThoughtStore.open(Path(sys.argv[1]), max_entries=1000, ttl_s=60)
+    store = await ThoughtStore.open(Path(sys.argv[1]), max_entries=1000, ttl_s=60, patience_s=60)
     await store.keep("me", ["call_1"], [Reasoning("t", "first")])
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     for number in range(2, 6):
@@ -427,7 +442,7 @@ async def test_a_damaged_file_breaks_no_request(opener: Opener, path: Path, capl
     for tool_use_id in ids:
         await writer.keep("me", [tool_use_id], SIGNED * 5)
     await writer.aclose()
-    whole = path.read_bytes()
+    whole = get(path)
     chance = random.Random(17)
     found = []
     for _ in range(150):
@@ -436,10 +451,8 @@ async def test_a_damaged_file_breaks_no_request(opener: Opener, path: Path, capl
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         if chance.random() < 0.2:
             del damaged[chance.randrange(len(damaged)) :]
-        for file in path.parent.iterdir():
-            file.unlink()
-        path.write_bytes(damaged)
-        store = await ThoughtStore.open(path, max_entries=20, ttl_s=60, now=opener.clock)
+        put(path, damaged)
+        store = await ThoughtStore.open(path, max_entries=20, ttl_s=60, now=opener.clock, patience_s=60)
         found.append(len(await store.find("me", ids)))
         assert await goes_on_alone(store)
         await store.aclose()
