@@ -28,6 +28,7 @@ from proxy.telemetry.logs import log
 T = TypeVar("T")
 _MOST_BYTES = 64 * 1024 * 1024
 _PATIENCE_S = 1.0
+_TELL_AGAIN_S = 600.0
 _decode = msgspec.json.Decoder(list[Reasoning]).decode
 
 
@@ -61,7 +62,7 @@ class ThoughtStore:
         self._patience_s = patience_s
         # One thread of its own: a slow disk holds up nobody's name look-ups and files.
         self._thread = ThreadPoolExecutor(1, "thoughts")
-        self._trouble = ""
+        self._told_s: dict[str, float] = {}
 
     @classmethod
     async def open(
@@ -125,17 +126,19 @@ class ThoughtStore:
     async def _in_thread(self, work: Callable[[], T], otherwise: T) -> T:
         try:
             async with asyncio.timeout(self._patience_s):
-                done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            # A timeout is an OSError, and the last is what Python makes of an error text that quotes a damaged file.
-            # Such texts are not logged, and trouble is told when it begins, not with each request.
-            trouble = getattr(error, "sqlite_errorname", type(error).__name__)
-            if trouble != self._trouble:
-                log.warning("Thinking cannot be shared between processes, each goes on with its own: %s", trouble)
-            self._trouble = trouble
+            # A timeout is an OSError, and the last is what Python makes of an error text that quotes a damaged file:
+            # for that sake the texts are not logged.
+            self._tell(getattr(error, "sqlite_errorname", type(error).__name__))
             return otherwise
-        self._trouble = ""
-        return done
+
+    def _tell(self, trouble: str) -> None:
+        """Not with every request."""
+        now = self._now()
+        if now >= self._told_s.get(trouble, -_TELL_AGAIN_S) + _TELL_AGAIN_S:
+            self._told_s[trouble] = now
+            log.warning("Thinking cannot be shared between processes, each goes on with its own: %s", trouble)
 
 
 def _key(owner: str, tool_use_id: str) -> bytes:

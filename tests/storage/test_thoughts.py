@@ -368,18 +368,18 @@ async def test_a_place_where_no_file_can_be_until_it_can(
     assert len(warnings(caplog)) == 1
 
 
-async def test_trouble_is_told_once_until_it_is_over(
+async def test_trouble_that_lasts_is_told_now_and_then(
     opener: Opener, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = await opener(path)
-    for _ in range(2):
-        db = sqlite3.connect(path)
-        db.execute("ALTER TABLE calls RENAME TO away")
+    db = sqlite3.connect(path)
+    db.executescript("CREATE TRIGGER full BEFORE INSERT ON calls BEGIN SELECT RAISE(FAIL, 'full'); END")
+    db.close()
+    for told in (1, 1, 2, 2):
+        # Looking goes well all the while.
         assert await goes_on_alone(store)
-        db.execute("ALTER TABLE away RENAME TO calls")
-        db.close()
-        assert await goes_on_alone(store)
-    assert warnings(caplog) == ["SQLITE_ERROR"] * 2
+        assert warnings(caplog) == ["SQLITE_CONSTRAINT_TRIGGER"] * told
+        opener.clock.time_s += 300
 
 
 async def test_a_file_that_another_holds_for_too_long(
