@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from proxy import jsonio
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta
 
 _SPACE = " \t\r\n"
@@ -110,15 +109,13 @@ class Unwrapper:
     What is no such object comes out as it is: all of it, where that shows before X begins; else X and what follows it.
     """
 
-    __slots__ = ("_has_ended", "_head", "_head_begun", "_held", "_is_other", "_key", "_value")
+    __slots__ = ("_has_ended", "_head", "_head_begun", "_held", "_is_other", "_value")
 
     def __init__(self, key: str) -> None:
-        self._key = key
-        # No spelling of the key is longer: a character is itself, or `\u` and four digits, or that twice.
-        string = rf'"(?:[^"\\]|\\.){{0,{12 * len(key)}}}'
-        self._head = re.compile(
-            rf'[ \t\r\n]*\{{[ \t\r\n]*({string}")[ \t\r\n]*:[ \t\r\n]*(?=[{{\["\-0-9tfn])', re.DOTALL
-        )
+        """`key` is a plain name of ASCII letters, digits and underscores. A model may escape them all the same."""
+        name = "".join(rf"(?:{letter}|\\u(?i:{ord(letter):04x}))" for letter in key)
+        self._head = re.compile(rf'[ \t\r\n]*\{{[ \t\r\n]*"{name}"[ \t\r\n]*:[ \t\r\n]*(?=[{{\["\-0-9tfn])')
+        string = rf'"(?:[^"\\]|\\.){{0,{5 * len(key)}}}'
         self._head_begun = re.compile(
             rf'[ \t\r\n]*(?:\{{[ \t\r\n]*(?:{string}(?:\\?|"[ \t\r\n]*(?::[ \t\r\n]*)?))?)?', re.DOTALL
         )
@@ -134,10 +131,10 @@ class Unwrapper:
         self._held = ""
         if self._value is None:
             head = self._head.match(text)
-            if head is None and self._head_begun.fullmatch(text):
-                self._held = text
-                return ""
-            if head is None or not self._is_key(head[1]):
+            if head is None:
+                if self._head_begun.fullmatch(text):
+                    self._held = text
+                    return ""
                 self._is_other = True
                 return text
             self._value = _ValueEnd()
@@ -159,12 +156,6 @@ class Unwrapper:
         """What was held back and is no part of the object around X, once the text has ended."""
         held, self._held = self._held, ""
         return "" if self._has_ended and "}" in held else held
-
-    def _is_key(self, text: str) -> bool:
-        try:
-            return bool(jsonio.decode(text) == self._key)
-        except jsonio.UNREADABLE:
-            return False
 
 
 class _ValueEnd:
