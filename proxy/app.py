@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -47,18 +48,25 @@ _OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 """Asked by load balancers and people, without a key."""
 
 
-def create_app(config: Config, upstream: Upstream, when_ready: Callable[[Upstream], None] | None = None) -> ASGIApp:
-    """`when_ready` is called once the application can take requests."""
-    pipeline = Pipeline(config, upstream)
+def create_app(
+    config: Config,
+    upstream: Upstream,
+    when_ready: Callable[[Upstream], None] | None = None,
+    shared_file: Path | None = None,
+) -> ASGIApp:
+    """`when_ready` is called once the application can take requests. `shared_file`: see `Pipeline`."""
+    pipeline = Pipeline(config, upstream, shared_file)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await upstream.start()
+        await pipeline.start()
         if when_ready is not None:
             when_ready(upstream)
         try:
             yield
         finally:
+            await pipeline.aclose()
             await upstream.aclose()
 
     async def list_models(_: Request) -> Response:

@@ -88,6 +88,16 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """No further attempt begins later than this."""
 
 
+class Media(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Images and documents that a request names by https URL. Private addresses are never fetched."""
+
+    fetch: bool = True
+    max_bytes: Annotated[int, Meta(ge=1)] = 20_000_000
+    """Of one file."""
+    total_s: Seconds = 20.0
+    """For one file."""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """info: one line a request, without its content."""
@@ -102,6 +112,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     routing: Routing = Routing()
     strict: bool = False
     """Refuse what would have to be adapted. A request can ask for it: `x-bedrock-proxy-strict: true`."""
+    schema_mismatch: Literal["report", "error"] = "report"
+    """An answer that does not follow its `response_format`: named in the header and the log, or an error."""
+    media: Media = Media()
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     log: Log = Log()

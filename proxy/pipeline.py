@@ -15,19 +15,27 @@ import string
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
-from proxy import jsonio
+from proxy import conformity, jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE
 from proxy.config import Config
-from proxy.errors import Draining, InternalError, InvalidRequest, ProxyError
-from proxy.exchange import Exchange, Unfolding
+from proxy.errors import Draining, InternalError, InvalidRequest, ModelFailed, ProxyError
+from proxy.exchange import Exchange, Unfolded, Unfolding
 from proxy.families import FAMILIES
+from proxy.media.fetch import Fetcher, FetchSettings
+from proxy.media.load import Media
 from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Reasoning
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
 from proxy.neutral.reply import FinishReason, Usage
+from proxy.neutral.request import OutputFormat, Request
+from proxy.neutral.thoughts import ThoughtWatch, before_each_call, calls_without_thought, restore
+from proxy.routing.resolve import Target
+from proxy.storage.thoughts import ThoughtStore
 from proxy.telemetry.logs import log
 from proxy.telemetry.record import Record
 from proxy.upstream import Upstream
@@ -36,6 +44,9 @@ T = TypeVar("T")
 _ALPHABET = string.ascii_letters + string.digits
 ADAPTED_HEADER = "x-bedrock-proxy-adapted"
 STRICT_HEADER = "x-bedrock-proxy-strict"
+_MOST_THOUGHTS = 10_000
+_THOUGHTS_S = 24 * 3600.0
+"""How many thoughts are kept for calls whose results have not come yet, and how long."""
 _TIER_HEADER = "x-amzn-bedrock-service-tier"
 
 
@@ -56,19 +67,33 @@ class Streamed:
 
 
 class Pipeline:
+    """`start` it on the loop that it serves, `aclose` it there. `shared_file`: what the processes of one server share."""
+
     def __init__(
         self,
         config: Config,
         upstream: Upstream,
-        media: Media,
-        thoughts: ThoughtStore,
+        shared_file: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._upstream = upstream
-        self._media = media
-        self._thoughts = thoughts
+        self._shared_file = shared_file
         self._now = now
+        self._fetcher: Fetcher
+        self._media: Media
+        self._thoughts: ThoughtStore
+
+    async def start(self) -> None:
+        media = self._config.media
+        settings = FetchSettings(max_bytes=media.max_bytes, total_s=media.total_s)
+        self._fetcher = Fetcher(settings)
+        self._media = Media(self._fetcher if media.fetch else None)
+        self._thoughts = await ThoughtStore.open(self._shared_file, max_entries=_MOST_THOUGHTS, ttl_s=_THOUGHTS_S)
+
+    async def aclose(self) -> None:
+        await self._thoughts.aclose()
+        await self._fetcher.aclose()
 
     async def answer(self, api: Api, body: bytes, headers: Mapping[str, str], record: Record) -> Whole | Streamed:
         """Raises `ProxyError` for whatever fails before the answer begins. `headers` are the client's, in lower case."""
@@ -76,15 +101,15 @@ class Pipeline:
         asked = api.parse(_decode(body), adapted, self._config.server.max_choices)
         target = self._upstream.resolve(asked.request.model)
         record.model, record.is_stream, record.target = asked.request.model, asked.request.stream, target.model_id
-        request = await self._prepare(asked.request, target, adapted, record)
+        request = await self._prepare(asked.request, record)
         exchange = await self._exchange(request, target, adapted, headers, record)
         if request.stream:
-            return await self._stream(asked, exchange, record)
+            return await self._stream(asked, exchange, target.model.family, record)
         return await self._whole(asked, exchange, record)
 
-    async def _prepare(self, request: Request, target: Target, adapted: Adaptations, record: Record) -> Request:
+    async def _prepare(self, request: Request, record: Record) -> Request:
         """The request with what it only names: the images behind its URLs, the thoughts behind its calls."""
-        messages = await self._media.load(request.messages, target.model, adapted)
+        messages = await self._media.load(request.messages)
         bare_calls = calls_without_thought(messages)
         if bare_calls:
             messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
@@ -114,7 +139,7 @@ class Pipeline:
         body = jsonio.encode(asked.render(self._identity(first.headers.get(_TIER_HEADER)), replies))
         return Whole(body, _headers(record))
 
-    async def _stream(self, asked: Asked, exchange: Exchange, record: Record) -> Streamed:
+    async def _stream(self, asked: Asked, exchange: Exchange, family: str, record: Record) -> Streamed:
         opening = asyncio.ensure_future(_open_all(exchange, asked.request.choices))
         try:
             await asyncio.wait({opening}, timeout=self._config.timeouts.keepalive_s)
@@ -123,16 +148,16 @@ class Pipeline:
         except BaseException:
             await _abandon(opening)
             raise
-        return Streamed(self._chunks(asked, opening, record), _headers(record))
+        return Streamed(self._chunks(asked, opening, family, record), _headers(record))
 
     async def _chunks(
-        self, asked: Asked, opening: asyncio.Future[list[Unfolding]], record: Record
+        self, asked: Asked, opening: asyncio.Future[list[Unfolding | Unfolded]], family: str, record: Record
     ) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         writer = asked.stream(self._identity(None))
         request = asked.request
         usages = [Usage()] * request.choices
-        watches = [_Watch(request.output_format) for _ in range(request.choices)]
+        watches = [_Watch(request.output_format, family) for _ in range(request.choices)]
         try:
             if not opening.done():
                 yield KEEPALIVE
@@ -183,7 +208,9 @@ class Pipeline:
             return
         log.warning("id=%s the answer does not have the form asked for: %s", record.request_id, complaint)
         if self._config.schema_mismatch == "error":
-            raise ModelFailed(f"The model's answer does not have the form asked for: {complaint}", code="schema_mismatch")
+            raise ModelFailed(
+                f"The model's answer does not have the form asked for: {complaint}", code="schema_mismatch"
+            )
         record.adapted = ", ".join(filter(None, (record.adapted, "response_format=not-met")))
 
     def _identity(self, service_tier: str | None) -> Identity:
@@ -196,8 +223,8 @@ class _Watch:
 
     __slots__ = ("_conformity", "_thoughts")
 
-    def __init__(self, output: OutputFormat | None) -> None:
-        self._thoughts = ThoughtWatch()
+    def __init__(self, output: OutputFormat | None, family: str) -> None:
+        self._thoughts = ThoughtWatch(family)
         self._conformity = conformity.ConformityWatch(output) if output is not None else None
 
     def feed(self, events: list[Event]) -> bool:
@@ -269,8 +296,8 @@ async def _together(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
         raise
 
 
-async def _open_all(exchange: Exchange, choices: int) -> list[Unfolding]:
-    opened: list[Unfolding] = []
+async def _open_all(exchange: Exchange, choices: int) -> list[Unfolding | Unfolded]:
+    opened: list[Unfolding | Unfolded] = []
 
     async def open_one() -> None:
         opened.append(await exchange.open())
@@ -284,7 +311,7 @@ async def _open_all(exchange: Exchange, choices: int) -> list[Unfolding]:
     return opened
 
 
-async def _interleave(unfoldings: list[Unfolding]) -> AsyncGenerator[tuple[int, list[Event]]]:
+async def _interleave(unfoldings: list[Unfolding | Unfolded]) -> AsyncGenerator[tuple[int, list[Event]]]:
     """(choice, batch) as they come. A client that reads slowly holds back every one of them."""
     if len(unfoldings) == 1:
         async with aclosing(unfoldings[0].batches()) as batches:
@@ -317,7 +344,7 @@ async def _interleave(unfoldings: list[Unfolding]) -> AsyncGenerator[tuple[int, 
         await _end(pumps)
 
 
-async def _abandon(opening: asyncio.Future[list[Unfolding]]) -> None:
+async def _abandon(opening: asyncio.Future[list[Unfolding | Unfolded]]) -> None:
     """Frees what was opened, or is being opened."""
     if not opening.done():
         opening.cancel()

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,10 @@ def run(options: argparse.Namespace) -> int:
         server.run(sockets=[listener])
         return 0 if server.started else 3
     print(_banner(config, make.port, asyncio.run(make.probe())), flush=True)
-    Multiprocess(_uvicorn_config(make.without_banner(), config), sockets=[listener]).run()
+    # Only this user can read the directory, and it goes when the server does.
+    with tempfile.TemporaryDirectory(prefix="bedrock-proxy-") as folder:
+        worker = make.for_worker(Path(folder) / "shared.sqlite")
+        Multiprocess(_uvicorn_config(worker, config), sockets=[listener]).run()
     return 0
 
 
@@ -83,7 +87,16 @@ def _exit_cleanly_on_signals() -> None:
 class _Application:
     """Makes the ASGI application, in whichever process runs it."""
 
-    def __init__(self, config: Config, is_emulated: bool, port: int, *, has_banner: bool = True) -> None:
+    def __init__(
+        self,
+        config: Config,
+        is_emulated: bool,
+        port: int,
+        *,
+        has_banner: bool = True,
+        shared_file: Path | None = None,
+    ) -> None:
+        self.shared_file = shared_file
         self.config = config
         self.is_emulated = is_emulated
         self.port = port
@@ -91,10 +104,11 @@ class _Application:
 
     def __call__(self) -> Any:
         logs.set_up(self.config.log.level)
-        return create_app(self.config, self.upstream(), self._say if self.has_banner else None)
+        return create_app(self.config, self.upstream(), self._say if self.has_banner else None, self.shared_file)
 
-    def without_banner(self) -> _Application:
-        return _Application(self.config, self.is_emulated, self.port, has_banner=False)
+    def for_worker(self, shared_file: Path) -> _Application:
+        """The same for one process of several, which share a file and leave the first words to their parent."""
+        return _Application(self.config, self.is_emulated, self.port, has_banner=False, shared_file=shared_file)
 
     async def probe(self) -> Upstream:
         """What the workers are going to find."""

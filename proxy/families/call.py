@@ -32,6 +32,10 @@ class Call:
     """The text of the answer is to be JSON and nothing else: a code fence around it is taken away."""
     answer_tool: str | None = None
     """The wire name of a tool whose arguments are the answer's text: how a model without schemas is made to follow one."""
+    reading: object = None
+    """The family's own notes, for the reading of the answer."""
+    answer_key: str | None = None
+    """The answer is the value under this key of those arguments, not all of them."""
 
 
 class StreamReader(Protocol):

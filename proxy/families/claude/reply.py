@@ -17,6 +17,7 @@ from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED
+from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
@@ -117,5 +118,8 @@ def _read_block(block: _Block, call: Call) -> ReplyBlock | None:
         return None
     arguments = bytes(block.input).decode()
     if block.name == call.answer_tool:
-        return Text(arguments)
+        if call.answer_key is None:
+            return Text(arguments)
+        unwrapper = Unwrapper(call.answer_key)
+        return Text(unwrapper.feed(arguments) + unwrapper.flush())
     return ToolUse(block.id, call.names.to_client(block.name), arguments)

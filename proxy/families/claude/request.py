@@ -77,6 +77,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         stops=[stop for stop in request.sampling.stop if not stop.strip()],
         names=ToolNames.of(request),
         answer_tool=tools.answer_tool,
+        answer_key=tools.answer_key,
         is_bare_json=is_bare_json,
     )
 
@@ -86,7 +87,9 @@ def _output(request: Request, model: Model) -> tuple[dict[str, Any] | None, Outp
     output = request.output_format
     if output is None or output.schema is None:
         return None, None
-    schema = native(output.schema, output.param) if "schema" in model.features else None
+    schema = None
+    if "schema" in model.features:
+        schema = native(output.schema, output.is_strict, output.param, name=output.name)
     return (schema, None) if schema is not None else (None, output)
 
 

@@ -20,6 +20,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
 from proxy.families.invoke import INTERVENED, Metrics, chunk
+from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,
@@ -97,6 +98,7 @@ class ClaudeStream:
         "_output_size",
         "_stop_sequence",
         "_talk",
+        "_unwrapper",
         "_usage",
         "_word",
         "is_ended",
@@ -105,6 +107,7 @@ class ClaudeStream:
     def __init__(self, call: Call) -> None:
         self._names = call.names
         self._answer_tool = call.answer_tool
+        self._unwrapper = Unwrapper(call.answer_key) if call.answer_key is not None else None
         self._usage = Usage()
         self._output_size = 0
         self._open: BlockKind | None = None
@@ -190,8 +193,7 @@ class ClaudeStream:
                 if delta.partial_json:
                     self._output_size += len(delta.partial_json)
                     self._has_arguments = True
-                    piece = delta.partial_json
-                    out.append(TextDelta(piece) if self._is_answering else ArgumentsDelta(piece))
+                    self._say(delta.partial_json, out)
             case "thinking_delta":
                 if self._open is not BlockKind.REASONING:
                     self._start(BlockKind.REASONING, out)
@@ -235,6 +237,14 @@ class ClaudeStream:
         self._open = BlockKind.TOOL_USE
         out.append(BlockStart(BlockKind.TOOL_USE, block.id, self._names.to_client(block.name)))
 
+    def _say(self, arguments: str, out: list[Event]) -> None:
+        if not self._is_answering:
+            out.append(ArgumentsDelta(arguments))
+            return
+        text = arguments if self._unwrapper is None else self._unwrapper.feed(arguments)
+        if text:
+            out.append(TextDelta(text))
+
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
         self._stop_block(out)
         self._open = kind
@@ -248,7 +258,9 @@ class ClaudeStream:
             return
         if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
             # No delta at all stands for no arguments.
-            out.append(TextDelta("{}") if self._is_answering else ArgumentsDelta("{}"))
+            self._say("{}", out)
+        if self._is_answering and self._unwrapper is not None and (rest := self._unwrapper.flush()):
+            out.append(TextDelta(rest))
         self._is_answering = False
         out.append(BlockStop())
 

@@ -15,6 +15,7 @@ from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice
 from proxy.routing.catalog import Model
+from proxy.schemas.structured import wrap_for_tool
 from proxy.schemas.tools import for_tool
 
 Json = dict[str, Any]
@@ -26,6 +27,7 @@ class ToolFields:
     instructions: list[str] = field(default_factory=list)
     """For the system text: what could not be said in fields."""
     answer_tool: str | None = None
+    answer_key: str | None = None
 
 
 def is_forced(request: Request, output: OutputFormat | None) -> bool:
@@ -54,7 +56,14 @@ def tool_fields(
         choice = {"type": "tool", "name": safe(request.chosen_tool or "")}
     if output is not None:
         fields.answer_tool = _answer_name(output, tools)
-        tools.append(_answer_tool(output, fields.answer_tool))
+        schema, fields.answer_key = wrap_for_tool(output.schema, output.param, name=output.name)
+        tools.append(
+            {
+                "name": fields.answer_tool,
+                "description": output.description or "Gives the answer to the user.",
+                "input_schema": schema,
+            }
+        )
         if not request.tools or request.tool_choice is ToolChoice.NONE:
             choice = {"type": "tool", "name": fields.answer_tool}
         elif choice["type"] == "auto":
@@ -76,7 +85,10 @@ def tool_fields(
 
 
 def _tool(tool: Tool, model: Model, adapted: Adaptations, writer: ContentWriter) -> Json:
-    out: Json = {"name": safe(tool.name), "input_schema": for_tool(tool.parameters, f"{tool.param}.parameters")}
+    out: Json = {
+        "name": safe(tool.name),
+        "input_schema": for_tool(tool.parameters, f"{tool.param}.parameters", name=tool.name),
+    }
     if tool.description:
         out["description"] = tool.description
     if tool.is_strict and model.has_strict_tools:
@@ -92,11 +104,3 @@ def _answer_name(output: OutputFormat, tools: list[Json]) -> str:
     name = safe(f"answer_{output.name}")
     taken = {tool["name"] for tool in tools}
     return name if name not in taken else safe(f"{name} as an answer")
-
-
-def _answer_tool(output: OutputFormat, name: str) -> Json:
-    return {
-        "name": name,
-        "description": output.description or "Gives the answer to the user.",
-        "input_schema": for_tool(output.schema or {"type": "object"}, output.param),
-    }

@@ -9,6 +9,6 @@ FAMILY = Family(
     operation="invoke",
     stream_operation="invoke-with-response-stream",
     build=build,
-    parse=lambda body, call: parse(body),
-    reader=lambda call: LlamaStream(),
+    parse=parse,
+    reader=LlamaStream,
 )

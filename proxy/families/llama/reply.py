@@ -14,9 +14,12 @@ import msgspec
 
 from proxy import jsonio
 from proxy.errors import UpstreamBroken
+from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, Metrics
+from proxy.families.llama.answer import AnswerText, expected
 from proxy.families.llama.template import TEMPLATES
-from proxy.neutral.blocks import Text
+from proxy.neutral.events import Finish, UsageReport
+from proxy.neutral.fold import Fold
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
@@ -57,13 +60,13 @@ def without_end_token(text: str) -> str:
     return next((text.removesuffix(token) for token in END_TOKENS if text.endswith(token)), text)
 
 
-def parse(body: bytes) -> Reply:
+def parse(body: bytes, call: Call) -> Reply:
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
-    return Reply(
-        blocks=[Text(without_end_token(answer.generation))],
-        finish=finish_reason(answer.stop_reason, answer.guardrail_action),
-        finish_word=answer.stop_reason,
-        usage=Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0),
-    )
+    text, fold = AnswerText(expected(call)), Fold()
+    fold.feed(text.feed(without_end_token(answer.generation)))
+    fold.feed(text.close())
+    fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])
+    fold.feed([Finish(finish_reason(answer.stop_reason, answer.guardrail_action), answer.stop_reason)])
+    return fold.reply()

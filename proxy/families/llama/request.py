@@ -7,15 +7,24 @@ There is nothing else: Bedrock refuses every other key. Source: AWS Bedrock user
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from proxy import jsonio
+from proxy.errors import UnsupportedParameter
 from proxy.families import sampling
 from proxy.families.call import Call
 from proxy.families.invoke import invoke_headers
-from proxy.families.llama.template import TEMPLATES
+from proxy.families.llama.answer import Expected
+from proxy.families.llama.history import History
+from proxy.families.llama.template import TEMPLATES, HeaderTemplate
+from proxy.families.llama.tool_prompts import Syntax, instructions, offered, prefill, syntax_of
+from proxy.families.llama.turn import Turn
+from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Request
+from proxy.neutral.request import OutputFormat, Request, Role, ToolChoice
 from proxy.routing.catalog import Model
 
 _FEWEST_BYTES_A_TOKEN = 3
@@ -23,23 +32,108 @@ _FEWEST_BYTES_A_TOKEN = 3
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
-    prompt = TEMPLATES[model.template].render(request.messages, adapted)
+    told = _told(request, model, adapted)
+    history = History(model, told.syntax, adapted)
+    turns = _with_system(history.turns(request.messages), told.instructions)
+    if turns[-1].role == Role.ASSISTANT:
+        told.prefill = ""  # the client has begun the answer itself
+    prompt = TEMPLATES[model.template].render(turns, adapted, told.prefill)
     body: dict[str, Any] = {"prompt": prompt, "max_gen_len": _max_gen_len(request, model, prompt, adapted)}
     temperature = sampling.temperature(request, adapted)
     if temperature is not None:
         body["temperature"] = temperature
     if request.sampling.top_p is not None:
         body["top_p"] = request.sampling.top_p
-    sampling.drop_what_bedrock_lacks(request, adapted)
-    for name in request.extra:
-        adapted.drop_unknown(name)
-    if request.end_user is not None:
-        adapted.drop(request.param("end_user"), "It is not told who asks.")
+    if history.images:
+        if told.functions:
+            raise _refused(request.tools[0].param, "tools beside an image")
+        body["images"] = history.images
+    _drop_what_llama_lacks(request, adapted)
     return Call(
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
         stops=request.sampling.stop,
+        is_bare_json=request.output_format is not None,
+        reading=Expected(
+            functions=told.functions,
+            prefill=told.prefill,
+            max_calls=None if request.has_parallel_tools else 1,
+            id_seed=sha256(prompt.encode()).hexdigest()[:20],
+            names=ToolNames.of(request),
+        ),
     )
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the model is told beyond the conversation."""
+
+    instructions: list[str] = field(default_factory=list)
+    prefill: str = ""
+    functions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    syntax: Syntax | None = None
+
+
+def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
+    told = _Told(syntax=syntax_of(model.template, has_images="images" in model.features))
+    tools, choice = request.tools, request.tool_choice
+    if tools and choice is not ToolChoice.NONE:
+        if told.syntax is None:
+            raise _refused(tools[0].param, "tools")
+        told.functions = offered(tools)
+        told.prefill = prefill(told.syntax, tools, choice, chosen=request.chosen_tool)
+        told.instructions.append(
+            instructions(told.syntax, tools, choice, chosen=request.chosen_tool, is_parallel=request.has_parallel_tools)
+        )
+        for tool in tools:
+            if tool.is_strict:
+                adapted.drop(f"{tool.param}.strict", "This model follows schemas without a guarantee.")
+            if tool.cache_mark is not None:
+                adapted.drop(tool.cache_mark.param, "This model has no prompt cache.")
+    if request.output_format is not None:
+        told.instructions.append(_json_instruction(request.output_format))
+        if not told.functions:
+            told.prefill = "{" if _is_object(request.output_format.schema) else ""
+    return told
+
+
+def _json_instruction(output: OutputFormat) -> str:
+    if output.schema is None:
+        return "Answer with one JSON object and nothing else: no other text, and no code fence around it."
+    schema = HeaderTemplate.neutralise(jsonio.encode(output.schema).decode())
+    return (
+        "Answer with JSON and nothing else: no other text, and no code fence around it. "
+        f"It has to follow this JSON Schema:\n{schema}"
+    )
+
+
+def _is_object(schema: Mapping[str, Any] | None) -> bool:
+    return schema is None or schema.get("type") == "object" or "properties" in schema
+
+
+def _with_system(turns: list[Turn], texts: list[str]) -> list[Turn]:
+    """What the proxy has to say stands in front of the client's own system text."""
+    if not texts:
+        return turns
+    said = "\n\n".join(texts)
+    if turns and turns[0].role == Role.SYSTEM:
+        return [replace(turns[0], pieces=[f"{said}\n\n{turns[0].text}"]), *turns[1:]]
+    return [Turn(Role.SYSTEM, [said], "messages"), *turns]
+
+
+def _drop_what_llama_lacks(request: Request, adapted: Adaptations) -> None:
+    sampling.drop_what_bedrock_lacks(request, adapted)
+    if request.sampling.reasoning_effort not in (None, "none") or request.sampling.reasoning_tokens is not None:
+        adapted.drop(request.param("reasoning_effort"), "This model does not reason.")
+    for name in request.extra:
+        if name != "performanceConfig":
+            adapted.drop_unknown(name)
+    if request.end_user is not None:
+        adapted.drop(request.param("end_user"), "It is not told who asks.")
+
+
+def _refused(param: str, what: str) -> UnsupportedParameter:
+    return UnsupportedParameter(f"Unsupported parameter: '{param}': this model does not take {what}.", param=param)
 
 
 def _max_gen_len(request: Request, model: Model, prompt: str, adapted: Adaptations) -> int:

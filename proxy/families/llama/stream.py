@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
+from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, chunk
+from proxy.families.llama.answer import AnswerText, expected
 from proxy.families.llama.reply import END_TOKENS, Answer, finish_reason, read, without_end_token
-from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta, Unrecognised, UsageReport
+from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
 from proxy.neutral.reply import Usage
 from proxy.neutral.stops import longest_open_end
 
@@ -23,13 +25,13 @@ from proxy.neutral.stops import longest_open_end
 class LlamaStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_guardrail_action", "_held", "_is_open", "_usage", "is_ended")
+    __slots__ = ("_answer", "_guardrail_action", "_held", "_usage", "is_ended")
 
-    def __init__(self) -> None:
+    def __init__(self, call: Call) -> None:
+        self._answer = AnswerText(expected(call))
         self._usage = Usage()
         self._held = ""
         self._guardrail_action: str | None = None
-        self._is_open = False
         self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
@@ -48,15 +50,10 @@ class LlamaStream:
                 if piece.metrics is not None:
                     out.append(UsageReport(replace(self._usage)))
                 continue
-            if not self._is_open:
-                self._is_open = True
-                out.append(BlockStart(BlockKind.TEXT))
-            text = piece.generation
-            if text:
-                if self._held or "<" in text:
-                    text = self._hold_back_end_token(text)
-                if text:
-                    out.append(TextDelta(text))
+            text = piece.generation or ""
+            if self._held or "<" in text:
+                text = self._hold_back_end_token(text)
+            out += self._answer.feed(text)
             if piece.stop_reason is not None:
                 self._end(piece.stop_reason, out)
         return out
@@ -89,7 +86,8 @@ class LlamaStream:
     def _end(self, word: str, out: list[Event]) -> None:
         held = without_end_token(self._held)
         if held:
-            out.append(TextDelta(held))
+            out += self._answer.feed(held)
+        out += self._answer.close()
         self.is_ended = True
-        finish = Finish(finish_reason(word, self._guardrail_action), word)
-        out += [BlockStop(), UsageReport(replace(self._usage)), finish]
+        out.append(UsageReport(replace(self._usage)))
+        out.append(Finish(finish_reason(word, self._guardrail_action), word))

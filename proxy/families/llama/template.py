@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from proxy.families.llama.turn import IPYTHON, Turn
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Message, Role
+from proxy.neutral.blocks import Image
+from proxy.neutral.request import Role
 
 
 class Template(Protocol):
@@ -28,9 +30,13 @@ class Template(Protocol):
         """What ends a turn. Bedrock leaves it out of the text; where one leaks, it is no part of the answer."""
         ...
 
-    def render(self, messages: Sequence[Message], adapted: Adaptations) -> str: ...
+    def render(self, turns: Sequence[Turn], adapted: Adaptations, prefill: str = "") -> str:
+        """`prefill`: how the answer begins, unless the client has begun it."""
+        ...
 
 
+_IMAGE = "<|image|>"
+"""Where an image stands in the prompt of a model that can see."""
 _HEADER_TOKEN = re.compile(r"<(?=\|[A-Za-z0-9_]+\|>)")
 
 
@@ -41,22 +47,21 @@ class HeaderTemplate:
     header_start: str
     header_end: str
     end_of_turn: str
+    end_of_message: str
+    """In place of the former, after a call and after its result: the turn goes on."""
     end_tokens: Sequence[str]
 
-    def render(self, messages: Sequence[Message], adapted: Adaptations) -> str:
+    def render(self, turns: Sequence[Turn], adapted: Adaptations, prefill: str = "") -> str:
         parts = ["<|begin_of_text|>"]
         # An empty answer in the history would teach the model to give one, and an empty instruction says nothing.
-        speaking = [(message, message.text) for message in messages]
-        speaking = [(m, text) for m, text in speaking if m.role is Role.USER or text.strip()]
-        for message, text in speaking[:-1]:
-            parts += self._turn(message, text.strip())
-        if speaking and speaking[-1][0].role is Role.ASSISTANT:
-            # The model goes on from these very characters.
-            parts += [self._header(Role.ASSISTANT), self.neutralise(speaking[-1][1])]
-        else:
-            for message, text in speaking[-1:]:
-                parts += self._turn(message, text.strip())
-            parts.append(self._header(Role.ASSISTANT))
+        speaking = [turn for turn in turns if turn.role == Role.USER or not turn.is_blank]
+        is_begun = bool(speaking) and speaking[-1].role == Role.ASSISTANT and not speaking[-1].has_calls
+        for turn in speaking[:-1] if is_begun else speaking:
+            ends = self.end_of_message if turn.has_calls or turn.role == IPYTHON else self.end_of_turn
+            parts += [self._header(turn.role), self._text(turn).strip(), ends]
+        parts.append(self._header(Role.ASSISTANT))
+        # The model goes on from these very characters.
+        parts.append(self._text(speaking[-1]) if is_begun else prefill)
         return "".join(parts)
 
     @staticmethod
@@ -64,10 +69,10 @@ class HeaderTemplate:
         """`<|eot_id|>` -> `< |eot_id|>`: no tokenizer of these generations takes that for a token."""
         return _HEADER_TOKEN.sub("< ", text)
 
-    def _turn(self, message: Message, text: str) -> list[str]:
-        return [self._header(message.role), self.neutralise(text), self.end_of_turn]
+    def _text(self, turn: Turn) -> str:
+        return "".join([_IMAGE if isinstance(piece, Image) else self.neutralise(piece) for piece in turn.pieces])
 
-    def _header(self, role: Role) -> str:
+    def _header(self, role: str) -> str:
         return f"{self.header_start}{role}{self.header_end}\n\n"
 
 
@@ -85,8 +90,8 @@ class Llama2Template:
 
     end_tokens: Sequence[str] = ("</s>",)
 
-    def render(self, messages: Sequence[Message], adapted: Adaptations) -> str:
-        system, exchanges = self._exchanges(messages, adapted)
+    def render(self, turns: Sequence[Turn], adapted: Adaptations, prefill: str = "") -> str:
+        system, exchanges = self._exchanges(turns, adapted)
         if system:
             exchanges[0].user = f"<<SYS>>\n{self.neutralise(system)}\n<</SYS>>\n\n{exchanges[0].user}"
         parts = []
@@ -94,8 +99,8 @@ class Llama2Template:
             parts.append(f"<s>[INST] {exchange.user} [/INST] {exchange.answer} </s>")
         last = exchanges[-1]
         parts.append(f"<s>[INST] {last.user} [/INST]")
-        if last.answer is not None:
-            parts.append(f" {last.answer}")
+        if last.answer is not None or prefill:
+            parts.append(f" {last.answer or prefill}")
         return "".join(parts)
 
     @staticmethod
@@ -103,33 +108,33 @@ class Llama2Template:
         """`[INST]` -> `[ INST]`, `<<SYS>>` -> `< <SYS>>`, `</s>` -> `< /s>`."""
         return _LLAMA2_MARKER.sub(r"\g<0> ", text)
 
-    def _exchanges(self, messages: Sequence[Message], adapted: Adaptations) -> tuple[str, list[_Exchange]]:
-        first = next((i for i, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
-        system = "\n\n".join(text for message in messages[:first] if (text := message.text.strip()))
-        grouped: list[tuple[Role, list[str]]] = []
-        for position, message in enumerate(messages[first:], first):
-            role, text = message.role, message.text
-            is_last = position == len(messages) - 1
-            if role is not Role.USER and not text.strip():
+    def _exchanges(self, turns: Sequence[Turn], adapted: Adaptations) -> tuple[str, list[_Exchange]]:
+        first = next((i for i, turn in enumerate(turns) if turn.role != Role.SYSTEM), len(turns))
+        system = "\n\n".join(text for turn in turns[:first] if (text := turn.text.strip()))
+        grouped: list[tuple[str, list[str]]] = []
+        for position, turn in enumerate(turns[first:], first):
+            role, text = turn.role, turn.text
+            is_last = position == len(turns) - 1
+            if role != Role.USER and not text.strip():
                 continue
-            if role is Role.SYSTEM:
-                adapted.change(message.param, "moved-to-user-turn", "This model takes system messages first only.")
+            if role == Role.SYSTEM:
+                adapted.change(turn.param, "moved-to-user-turn", "This model takes system messages first only.")
                 role = Role.USER
-            text = text if is_last and role is Role.ASSISTANT else text.strip()
-            if grouped and grouped[-1][0] is role:
+            text = text if is_last and role == Role.ASSISTANT else text.strip()
+            if grouped and grouped[-1][0] == role:
                 grouped[-1][1].append(text)
             else:
                 grouped.append((role, [text]))
-        if not grouped or grouped[0][0] is Role.ASSISTANT:
+        if not grouped or grouped[0][0] == Role.ASSISTANT:
             if grouped:
                 adapted.change(
-                    messages[first].param, "user-turn-inserted", "A conversation has to begin with a user message."
+                    turns[first].param, "user-turn-inserted", "A conversation has to begin with a user message."
                 )
             grouped.insert(0, (Role.USER, [""]))
         exchanges: list[_Exchange] = []
         for role, texts in grouped:
             text = self.neutralise("\n\n".join(filter(None, texts)))
-            if role is Role.USER:
+            if role == Role.USER:
                 exchanges.append(_Exchange(text))
             else:
                 exchanges[-1].answer = text
@@ -137,9 +142,15 @@ class Llama2Template:
 
 
 _LLAMA3 = HeaderTemplate(
-    "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", ("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>")
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|eot_id|>",
+    ("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
 )
-_LLAMA4 = HeaderTemplate("<|header_start|>", "<|header_end|>", "<|eot|>", ("<|eot|>", "<|eom|>", "<|end_of_text|>"))
+_LLAMA4 = HeaderTemplate(
+    "<|header_start|>", "<|header_end|>", "<|eot|>", "<|eom|>", ("<|eot|>", "<|eom|>", "<|end_of_text|>")
+)
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from proxy.families.llama.template import TEMPLATES, HeaderTemplate, Llama2Template
+from proxy.families.llama.turn import plain
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Text
 from proxy.neutral.request import Message, Role
@@ -57,6 +58,6 @@ def test_the_marks_in_a_prompt_are_the_templates_own(name: str) -> None:
         wild = [Message(role, [Text("".join(chance.choices(PIECES, k=3))) for _ in range(2)], "m") for role in roles]
         tame = [Message(message.role, [Text("x" if message.text.strip() else "")], "m") for message in wild]
         template = TEMPLATES[name]
-        got, wanted = template.render(wild, Adaptations()), template.render(tame, Adaptations())
+        got, wanted = template.render(plain(wild), Adaptations()), template.render(plain(tame), Adaptations())
         assert expected_marks(name, got) == expected_marks(name, wanted)
         assert got.startswith("<s>[INST] " if name == "llama2" else "<|begin_of_text|><|")
