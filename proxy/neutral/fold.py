@@ -66,10 +66,8 @@ class Fold:
 
 
 def _begin(start: BlockStart) -> ReplyBlock:
-    match start.kind:
-        case BlockKind.TEXT:
-            return Text("")
-        case BlockKind.REASONING:
-            return Reasoning("")
-        case BlockKind.TOOL_USE:
-            return ToolUse(start.id, start.name, "")
+    if start.kind is BlockKind.TEXT:
+        return Text("")
+    if start.kind is BlockKind.REASONING:
+        return Reasoning("")
+    return ToolUse(start.id, start.name, "")

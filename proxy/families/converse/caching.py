@@ -8,11 +8,11 @@ caching", 2026; aws/aws-sdk-java-v2 issue 6277 for the documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import CacheMark
+from proxy.neutral.blocks import Block, CacheMark, ToolResult
 from proxy.neutral.request import Request, Role
 from proxy.routing.catalog import Model
 
@@ -68,9 +68,16 @@ def _marks(request: Request) -> Iterator[tuple[str, CacheMark]]:
     for in_system in (True, False):
         for message in request.messages:
             if (message.role is Role.SYSTEM) is in_system:
-                for block in message.blocks:
-                    if isinstance(block, CacheMark):
-                        yield "system" if in_system else "messages", block
+                for mark in _within(message.blocks):
+                    yield "system" if in_system else "messages", mark
+
+
+def _within(blocks: Sequence[Block]) -> Iterator[CacheMark]:
+    for block in blocks:
+        if isinstance(block, CacheMark):
+            yield block
+        elif isinstance(block, ToolResult):
+            yield from _within(block.blocks)
 
 
 def _is_read_by_bedrock(block: dict[str, Any]) -> bool:

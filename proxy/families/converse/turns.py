@@ -6,6 +6,7 @@ has to be added or moved for that is adapted; a call without its result, or a re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from proxy.errors import InvalidRequest
@@ -187,7 +188,7 @@ def _end_in_assistant_turn(turns: list[Turn], param: str, model: Model, adapted:
 
 
 def _answer(turn: Turn, calls: list[tuple[ToolUse, str]]) -> list[Block]:
-    """The blocks of the turn that answers these calls. A cache mark stays behind the result it was put behind."""
+    """The blocks of the turn that answers these calls. A cache mark stays behind the result it was put in or behind."""
     results: dict[str, list[Block]] = {}
     rest: list[Block] = []
     behind = rest
@@ -200,7 +201,10 @@ def _answer(turn: Turn, calls: list[tuple[ToolUse, str]]) -> list[Block]:
                     "'tool_calls'.",
                     param=block.param,
                 )
-            behind = results[wire_id] = [replace(block, tool_use_id=wire_id)]
+            parts: Sequence[Block] = block.blocks
+            said: list[Text | Image | Document] = [part for part in parts if isinstance(part, Text | Image | Document)]
+            marks = [part for part in parts if isinstance(part, CacheMark)]
+            behind = results[wire_id] = [replace(block, tool_use_id=wire_id, blocks=said), *marks]
         elif isinstance(block, CacheMark):
             behind.append(block)
         else:

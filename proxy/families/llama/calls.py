@@ -63,6 +63,7 @@ _MARKS = (
 )
 _MARK = Choice(_MARKS)
 """Said to the machine, not to the reader: they are no part of any text."""
+_TAG = Choice((*_MARKS, "<function="))
 _MARK_BEHIND = Choice((*_MARKS, "</function>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|eot|>", "<|eom|>"))
 """The same where calls are over, with what ends a function and a turn."""
 _LEAKED_ROLE = Choice(("assistant\n",))
@@ -72,7 +73,6 @@ _SEPARATORS = re.compile(r"[\s,;})]*")
 _BEHIND_NAME = re.compile(r"[\s>]*")
 _FUNCTION_END = Choice(("</function>",))
 _TEXT = re.compile(r"(?:[^<\n]|<(?=[^|f]))*")
-_OPEN_TAG = re.compile(r"<?")
 _BLANK = re.compile(r"\s*")
 _QUOTES = ("'", '"')
 _KEYS = ("name", "parameters", "arguments", "function", "type", "id")
@@ -155,13 +155,14 @@ class CallParser:
             self._is_in_line = False
             if not char:
                 return
-            if is_first or (is_line_start and char in "{[`") or (char == "<" and (yield from self._is_at_tag())):
+            if is_first or (is_line_start and char in "{[`") or (char == "<" and (yield from scanner.see(_TAG))):
                 before = scanner.taken
                 scanner.hold()
                 with suppress(Mismatch):
                     yield from self._calls(is_first)
                 is_first = False
                 is_line_start = self._put_text(scanner.release(), is_line_start)
+                # What of a prefill has not been read yet is no text of the model's either.
                 scanner.take(self._unsaid)
                 self._unsaid = 0
                 if scanner.taken > before:
@@ -170,9 +171,6 @@ class CallParser:
             if not text:
                 text = scanner.take_match(_TEXT) or scanner.take(1)
             is_line_start = self._put_text(text, is_line_start)
-
-    def _is_at_tag(self) -> Step[bool]:
-        return (yield from self._scanner.ahead(2, _OPEN_TAG)) in ("<|", "<f")
 
     def _calls(self, is_first: bool) -> Step[None]:
         """Calls, one or more, up to the end of the answer. `Mismatch` where something else stands."""

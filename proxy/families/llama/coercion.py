@@ -194,11 +194,11 @@ def _from_brackets(text: str) -> Any:
             value = read_literal(text)
         except Mismatch:
             return None
-    return None if _is_deep(value) else value
+    return None if is_deep(value) else value
 
 
-def _is_deep(value: Any) -> bool:
-    """Deeper than what the text of a call itself may be."""
+def is_deep(value: Any) -> bool:
+    """Nested deeper than the arguments of a call may be."""
     level = [value]
     for _ in range(_DEEPEST):
         level = [
