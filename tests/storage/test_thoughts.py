@@ -241,15 +241,20 @@ async def test_what_was_found_in_the_file_is_remembered(opener: Opener, path: Pa
     assert await reader.find("me", ["call_1", "call_2"]) == {"call_1": SIGNED}
 
 
-async def test_a_thought_that_expires_while_it_is_fetched_is_not_remembered(opener: Opener, path: Path) -> None:
-    writer = await opener(path)
-    reader = await opener(path, ttl_s=600.0)
+async def test_what_is_found_is_given_also_where_it_cannot_be_remembered(opener: Opener, path: Path) -> None:
+    writer, reader = await opener(path), await opener(path, max_bytes=50)
     await writer.keep("me", ["call_1"], SIGNED)
-    opener.clock.time_s += 599
+    for _ in range(2):
+        assert await reader.find("me", ["call_1"]) == {"call_1": SIGNED}
+
+
+async def test_what_was_found_in_the_file_is_no_younger_for_it(opener: Opener, path: Path) -> None:
+    writer, reader = await opener(path), await opener(path)
+    await writer.keep("me", ["call_1"], SIGNED)
+    opener.clock.time_s += 59
     assert await reader.find("me", ["call_1"]) == {"call_1": SIGNED}
     opener.clock.time_s += 1
-    await reader.keep("me", ["call_2"], OTHER)
-    assert await reader.find("me", ["call_1", "call_2"]) == {"call_2": OTHER}
+    assert await reader.find("me", ["call_1"]) == {}
 
 
 async def test_only_its_user_can_read_it(opener: Opener, path: Path) -> None:
