@@ -13,7 +13,11 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.emulator.echo import say
+from proxy.emulator.json_text import read_values
 from proxy.emulator.samples import sample
+
+_SCHEMA = re.compile(r"\bJSON\b[^{}]{0,200}\bschema\b[^{}]*", re.IGNORECASE)
+_OF_SCHEMAS = ("type", "properties", "$ref", "anyOf", "enum")
 
 
 @dataclass(slots=True)
@@ -61,12 +65,23 @@ def choose_tools(situation: Situation) -> Sequence[Tool]:
 
 def words(situation: Situation) -> str:
     """What is said when nothing is called."""
-    if situation.schema is not None:
-        return jsonio.encode(sample(situation.schema)).decode()
+    schema = situation.schema
+    if schema is None:
+        schema = find_schema(situation.system) or find_schema(situation.user)
+    if schema is not None:
+        return jsonio.encode(sample(schema)).decode()
     if not situation.results:
         return say(situation.system, situation.user)
     heard = "The tool said: " + "\n".join(situation.results)
     return say(situation.system, situation.user, heard, has_spoken=situation.has_spoken)
+
+
+def find_schema(text: str) -> Any:
+    """The JSON schema that the words ask to follow; None when they do not."""
+    match = _SCHEMA.search(text)
+    values = read_values(text, match.end())[0] if match else []
+    is_schema = values and isinstance(values[0], dict) and not values[0].keys().isdisjoint(_OF_SCHEMAS)
+    return values[0] if is_schema else None
 
 
 def _named(tools: list[Tool], text: str) -> list[Tool]:

@@ -19,6 +19,7 @@ from uuid import uuid4
 from proxy import jsonio
 from proxy.emulator import control, runtime
 from proxy.emulator.auth import Request, authenticate
+from proxy.emulator.cache import PromptCache
 from proxy.emulator.calls import MAX_BODY, Call, Calls, without_secrets
 from proxy.emulator.models import Model, Models, read_catalog
 from proxy.emulator.observe import observe
@@ -49,6 +50,7 @@ class Emulator:
         )
         self.calls = Calls(settings.max_calls)
         self.scripts = Scripts(rules)
+        self.cache = PromptCache(settings.max_cached, settings.now)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -140,7 +142,7 @@ class Emulator:
             case "POST", ["model", identifier, operation] if operation in runtime.OPERATIONS:
                 model = self._find(identifier, operation, call.region)
                 call.model = model.id
-                return runtime.answer(request, model, script, call, self.settings)
+                return runtime.answer(request, model, script, call, self.settings, self.cache)
             case "GET", ["foundation-models"]:
                 found = control.list_models(self.models, call.region, query)
             case "GET", ["foundation-models", identifier]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.emulator.agent import choose_tools, words
+from proxy.emulator.cache import Counts, PromptCache
 from proxy.emulator.claude_facts import Traits, thinks, traits
-from proxy.emulator.claude_input import count_input, situation, text_of
+from proxy.emulator.claude_input import pieces, situation, text_of
 from proxy.emulator.generation import (
     Block,
     call_id,
@@ -47,6 +48,10 @@ class Answer:
     """As in the answer; the counts are whole numbers."""
 
     @property
+    def said(self) -> str:
+        return "\n".join(block.text for block in self.blocks if block.type == "text")
+
+    @property
     def input_tokens(self) -> int:
         return int(self.usage["input_tokens"])
 
@@ -55,30 +60,42 @@ class Answer:
         return int(self.usage["output_tokens"])
 
 
-def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
+def answer(body: Mapping[str, Any], model: Model, script: Script, cache: PromptCache) -> Answer:
     """The answer to a valid body. Raises `Refusal` when the input is too long for the model."""
-    input_tokens = count_input(body)
-    room = _room(body, model, input_tokens)
+    row = pieces(body)
+    room = _room(body, model, sum(piece.tokens for piece in row))
     blocks = scripted(script) if has_content(script) else _own(body, model)
     ending = end(blocks, body["max_tokens"], body.get("stop_sequences", []), room, script)
-    usage: dict[str, Any] = {
-        "input_tokens": input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": count_output(ending.blocks),
-    }
+    usage = {**input_usage(cache.account(row, model)), "output_tokens": count_output(ending.blocks)}
     if thought := count_thinking(ending.blocks):
         usage["output_tokens_details"] = {"thinking_tokens": thought}
-    digest = sha256(jsonio.encode(body)).hexdigest()
     return Answer(
-        f"msg_bdrk_01{digest[:22]}",
+        _id(body),
         model.name,
         ending.blocks,
         ending.reason,
         ending.stop_sequence,
         usage | script.usage,
     )
+
+
+def input_usage(counts: Counts) -> dict[str, Any]:
+    return {
+        "input_tokens": counts.fresh,
+        "cache_creation_input_tokens": counts.written,
+        "cache_read_input_tokens": counts.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": counts.written - counts.written_1h,
+            "ephemeral_1h_input_tokens": counts.written_1h,
+        },
+    }
+
+
+def instead(text: str, body: Mapping[str, Any], model: Model, given: Answer | None) -> Answer:
+    """What a guardrail says in place of the answer that was `given`, or of asking the model."""
+    blocks = [text_block(tokenise(text))]
+    usage = {**input_usage(Counts(0)), "output_tokens": 0} if given is None else given.usage
+    return Answer(_id(body) if given is None else given.id, model.name, blocks, "end_turn", None, usage)
 
 
 def render(given: Answer) -> dict[str, Any]:
@@ -118,6 +135,10 @@ def events(given: Answer, metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]
         "cacheWriteInputTokenCount": given.usage["cache_creation_input_tokens"],
     }
     yield {"type": "message_stop", "amazon-bedrock-invocationMetrics": {**metrics, **cache}}
+
+
+def _id(body: Mapping[str, Any]) -> str:
+    return f"msg_bdrk_01{sha256(jsonio.encode(body)).hexdigest()[:22]}"
 
 
 def _room(body: Mapping[str, Any], model: Model, input_tokens: int) -> int:

@@ -6,10 +6,12 @@ An emulator's count: the tokens of all text, 4 for each message, 8 for each tool
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from proxy import jsonio
 from proxy.emulator.agent import Situation, Tool
+from proxy.emulator.cache import Piece
 from proxy.emulator.claude_blocks import blocks_of
 from proxy.emulator.tokens import count
 
@@ -19,14 +21,40 @@ PER_MESSAGE, PER_TOOL, PER_FILE = 4, 8, 1000
 
 def count_input(body: Mapping[str, Any]) -> int:
     """The input tokens of a valid body."""
+    return sum(piece.tokens for piece in pieces(body))
+
+
+def pieces(body: Mapping[str, Any]) -> list[Piece]:
+    """A valid body in the order in which it is cached: tools, system, messages."""
+    row = [_piece("tool", tool, PER_TOOL + count(_plain(tool).decode())) for tool in body.get("tools", [])]
     system = body.get("system", "")
-    texts = [system] if isinstance(system, str) else [block["text"] for block in system]
-    total = sum(map(count, texts))
+    blocks = [{"type": "text", "text": system}] if isinstance(system, str) else system
+    row += [_piece("system", block, count(block["text"])) for block in blocks if block["text"]]
     for message in body["messages"]:
-        total += PER_MESSAGE + sum(map(_count_block, blocks_of(message)))
-    for tool in body.get("tools", []):
-        total += PER_TOOL + count(jsonio.encode(tool).decode())
-    return total
+        each = [_piece(message["role"], block, _count_block(block)) for block in blocks_of(message)]
+        first, *rest = each or [Piece(b"", 0)]
+        row += [replace(first, tokens=first.tokens + PER_MESSAGE), *rest]
+    return row
+
+
+def _piece(place: str, value: Mapping[str, Any], tokens: int) -> Piece:
+    marks = [value.get("cache_control")]
+    if isinstance(value.get("content"), list):
+        marks += [part.get("cache_control") for part in value["content"] if isinstance(part, dict)]
+    mark = next((mark for mark in reversed(marks) if mark), None)
+    ttl = "" if mark is None else mark.get("ttl", "5m")
+    return Piece(place.encode() + _plain(value), tokens, ttl)
+
+
+def _plain(value: Mapping[str, Any]) -> bytes:
+    """As JSON, without cache marks: they are no part of what is kept."""
+    plain = {key: inner for key, inner in value.items() if key != "cache_control"}
+    if isinstance(plain.get("content"), list):
+        plain["content"] = [
+            {key: inner for key, inner in part.items() if key != "cache_control"} if isinstance(part, dict) else part
+            for part in plain["content"]
+        ]
+    return jsonio.encode(plain)
 
 
 def last_user_text(body: Any) -> str:
@@ -90,4 +118,4 @@ def _count_block(block: Mapping[str, Any]) -> int:
         case "tool_result":
             content = block.get("content") or ""
             return count(content) if isinstance(content, str) else sum(map(_count_block, content))
-    return count(jsonio.encode(block).decode())
+    return count(_plain(block).decode())

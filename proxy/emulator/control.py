@@ -14,10 +14,28 @@ from typing import Any
 from proxy.emulator.models import GEOGRAPHIES, Model, Models
 from proxy.emulator.refusal import Refusal, invalid
 
-FAMILIES = ("claude", "llama")
+FAMILIES = ("claude", "llama", "converse")
 PAGE = 1000
 
-_PROVIDERS = {"anthropic": "Anthropic", "meta": "Meta"}
+_PROVIDERS = {
+    "ai21": "AI21 Labs",
+    "amazon": "Amazon",
+    "anthropic": "Anthropic",
+    "cohere": "Cohere",
+    "deepseek": "DeepSeek",
+    "google": "Google",
+    "meta": "Meta",
+    "minimax": "MiniMax",
+    "mistral": "Mistral AI",
+    "moonshot": "Moonshot AI",
+    "moonshotai": "Moonshot AI",
+    "nvidia": "NVIDIA",
+    "openai": "OpenAI",
+    "qwen": "Qwen",
+    "writer": "Writer",
+    "xai": "xAI",
+    "zai": "Z.AI",
+}
 _SINCE = "2025-01-01T00:00:00Z"
 _ENUMS = {
     "byCustomizationType": ("FINE_TUNING", "CONTINUED_PRE_TRAINING", "DISTILLATION"),
@@ -79,14 +97,18 @@ def _summarise(model: Model, region: str) -> dict[str, Any]:
         "modelArn": _model_arn(region, model.id),
         "modelId": model.id,
         "modelName": model.title,
-        "providerName": _PROVIDERS[model.id.partition(".")[0]],
+        "providerName": _provider(model),
         "inputModalities": ["TEXT", "IMAGE"] if model.has_images else ["TEXT"],
         "outputModalities": ["TEXT"],
-        "responseStreamingSupported": True,
+        "responseStreamingSupported": model.streams,
         "customizationsSupported": [],
         "inferenceTypesSupported": inference,
         "modelLifecycle": lifecycle,
     }
+
+
+def _provider(model: Model) -> str:
+    return _PROVIDERS.get(model.provider, model.provider)
 
 
 def _is_wanted(summary: Mapping[str, Any], query: Mapping[str, str]) -> bool:

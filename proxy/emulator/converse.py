@@ -18,7 +18,9 @@ from typing import Any
 from proxy import jsonio
 from proxy.emulator import claude
 from proxy.emulator.agent import choose_tools, words
-from proxy.emulator.claude_input import count_input, situation, text_of
+from proxy.emulator.cache import PromptCache
+from proxy.emulator.claude_input import pieces, situation, text_of
+from proxy.emulator.converse_input import last_user_text
 from proxy.emulator.generation import (
     Block,
     call_id,
@@ -31,6 +33,7 @@ from proxy.emulator.generation import (
     thinking_block,
     tool_block,
 )
+from proxy.emulator.guardrails import Verdict, guarded
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.samples import sample
@@ -50,6 +53,7 @@ _ALWAYS_THINKS = (
 """Beginnings of the ids of models that reason in every answer."""
 _WHOLE_INPUT = ("amazon", "mistral")
 """Providers whose tool calls are streamed in one piece."""
+INTERVENED = "guardrail_intervened"
 _REASONS = {"refusal": "content_filtered"}
 _USAGE = {
     "input_tokens": "inputTokens",
@@ -66,28 +70,33 @@ class Answer:
     stop_reason: str
     usage: dict[str, Any]
     latency_ms: int
-    native: dict[str, Any]
-    """The model's own answer, in as far as its fields can be asked for."""
     extras: dict[str, Any] = field(default_factory=dict)
     """`performanceConfig`, `serviceTier`, `trace`."""
     additional: Any = None
+    """`additionalModelResponseFields`"""
 
 
-def answer(body: Mapping[str, Any], native: Mapping[str, Any], model: Model, script: Script) -> Answer:
+def answer(
+    body: Mapping[str, Any],
+    native: Mapping[str, Any],
+    model: Model,
+    script: Script,
+    cache: PromptCache,
+    verdict: Verdict | None,
+) -> Answer:
     """The answer to a valid body; `native` is the same in Claude's shapes. Raises `Refusal` when it is too long."""
-    given = claude.answer(native, model, script) if model.family == "claude" else _answer(native, model, script)
-    usage = _usage(given.usage, model, script)
-    answer = Answer(
+    given, reason = _guarded(body, native, model, script, cache, verdict)
+    usage = _usage(given.usage, script)
+    extras = {name: body[name] for name in ("performanceConfig", "serviceTier") if name in body}
+    return Answer(
         model,
         given.blocks,
-        _REASONS.get(given.stop_reason, given.stop_reason),
+        reason,
         usage,
         100 + 10 * int(usage["outputTokens"]),
-        claude.render(given),
-        {name: body[name] for name in ("performanceConfig", "serviceTier") if name in body},
+        extras | (verdict.converse_trace if verdict else {}),
+        _additional(claude.render(given), body.get("additionalModelResponseFieldPaths", [])),
     )
-    answer.additional = _additional(answer.native, body.get("additionalModelResponseFieldPaths", []))
-    return answer
 
 
 def render(given: Answer) -> dict[str, Any]:
@@ -124,15 +133,39 @@ def events(given: Answer) -> Iterator[Event]:
     yield "metadata", {"metrics": {"latencyMs": given.latency_ms}, "usage": given.usage, **given.extras}
 
 
-def _answer(native: Mapping[str, Any], model: Model, script: Script) -> claude.Answer:
+def _guarded(
+    body: Mapping[str, Any],
+    native: Mapping[str, Any],
+    model: Model,
+    script: Script,
+    cache: PromptCache,
+    verdict: Verdict | None,
+) -> tuple[claude.Answer, str]:
+    """The answer and its stop reason, once a guardrail has had its say."""
+    if verdict:
+        marked = guarded(body)
+        if verdict.blocks("input", last_user_text(body) if marked is None else marked):
+            return claude.instead(verdict.guardrail.input_message, native, model, None), INTERVENED
+    given = (claude.answer if model.family == "claude" else _answer)(native, model, script, cache)
+    if verdict and verdict.blocks("output", given.said):
+        if verdict.is_async:
+            return given, INTERVENED
+        return claude.instead(verdict.guardrail.output_message, native, model, given), INTERVENED
+    return given, _REASONS.get(given.stop_reason, given.stop_reason)
+
+
+def _answer(native: Mapping[str, Any], model: Model, script: Script, cache: PromptCache) -> claude.Answer:
     """What the models that are not Claude say."""
-    input_tokens = count_input(native)
-    room = model.context_tokens - input_tokens
+    row = pieces(native)
+    room = model.context_tokens - sum(piece.tokens for piece in row)
     if room <= 0:
         raise invalid("Input is too long for requested model.")
     blocks = scripted(script) if has_content(script) else _own(native, model)
     ending = end(blocks, native["max_tokens"], native.get("stop_sequences", []), room, script)
-    usage: dict[str, Any] = {"input_tokens": input_tokens, "output_tokens": count_output(ending.blocks)}
+    counts = cache.account(row, model)
+    usage: dict[str, Any] = {"input_tokens": counts.fresh, "output_tokens": count_output(ending.blocks)}
+    if any(piece.ttl for piece in row):
+        usage |= claude.input_usage(counts)
     if thought := count_thinking(ending.blocks):
         usage["output_tokens_details"] = {"thinking_tokens": thought}
     return claude.Answer("", model.name, ending.blocks, ending.reason, ending.stop_sequence, usage)
@@ -160,7 +193,7 @@ def _thinks(native: Mapping[str, Any], model: Model) -> bool:
     return any(values) and not any(word in value for value in values for word in ("none", "disabled"))
 
 
-def _usage(counts: Mapping[str, Any], model: Model, script: Script) -> dict[str, Any]:
+def _usage(counts: Mapping[str, Any], script: Script) -> dict[str, Any]:
     usage = {ours: counts[name] for name, ours in _USAGE.items() if name in counts}
     usage |= {_USAGE.get(name, name): value for name, value in script.usage.items()}
     if "cacheReadInputTokens" in usage or "cacheWriteInputTokens" in usage:
@@ -206,7 +239,8 @@ def _block(block: Block, model: Model) -> dict[str, Any]:
         case "redacted_thinking":
             return {"reasoningContent": {"redactedContent": _wrapped(value["data"])}}
         case "tool_use" | "server_tool_use" as kind:
-            use = {"input": value["input"], "name": value["name"], "toolUseId": value["id"]}
+            id = str(value["id"]).replace("toolu_bdrk_01", "tooluse_", 1)
+            use = {"input": value["input"], "name": value["name"], "toolUseId": id}
             return {"toolUse": use | ({"type": kind} if kind == "server_tool_use" else {})}
     return value
 

@@ -32,9 +32,9 @@ _NO_SCHEMA_KEYS = ("$defs", "$ref", "$schema", "definitions")
 """What Nova does not take in the input schema of a tool."""
 
 
-def check(body: Any, model: Model, *, is_stream: bool) -> dict[str, Any]:
+def check(body: Any, model: Model, *, is_stream: bool, shape: str = "") -> dict[str, Any]:
     """The body in Claude's shapes. Raises `Refusal` for the first thing that Converse, or the model, would not take."""
-    service_model.check(body, "ConverseStreamRequest" if is_stream else "ConverseRequest")
+    service_model.check(body, shape or ("ConverseStreamRequest" if is_stream else "ConverseRequest"))
     _check_fields(body, model)
     check_system(body.get("system", []), model)
     has_tools = check_messages(body.get("messages", []), model)
@@ -213,8 +213,10 @@ def _check_nova_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _check_points(native: Mapping[str, Any], model: Model) -> None:
-    """Four cache points in all, and none for longer than the model keeps them."""
+    """Four cache points in all, each behind something, and none for longer than the model keeps them."""
     contents = [native.get("system", []), *(message["content"] for message in native["messages"])]
+    if any("type" not in block for content in contents for block in content):
+        raise invalid(f"{WRAPPED}A cache point must stand behind the content that is to be cached.")
     marks = [block["cache_control"] for content in contents for block in content if "cache_control" in block]
     if len(marks) > 4:
         raise invalid(f"{WRAPPED}A maximum of 4 cache points may be provided. Found {len(marks)}.")

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.emulator.echo import say
-from proxy.emulator.llama_rules import read_prompt
+from proxy.emulator.agent import choose_tools, words
+from proxy.emulator.llama_rules import Prompt, read_prompt
+from proxy.emulator.llama_tools import continue_after, read_offer, write_calls
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import Script
@@ -27,6 +28,10 @@ class Answer:
     stop_reason: str
     input_tokens: int
     output_tokens: int
+
+    @property
+    def said(self) -> str:
+        return "".join(self.pieces)
 
 
 def count_input(body: Mapping[str, Any]) -> int:
@@ -51,6 +56,13 @@ def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
     output_tokens = count("".join(pieces))
     usage = {"prompt_token_count": input_tokens, "generation_token_count": output_tokens, **script.usage}
     return Answer(pieces, stop_reason, usage["prompt_token_count"], usage["generation_token_count"])
+
+
+def instead(text: str, body: Mapping[str, Any], model: Model, given: Answer | None) -> Answer:
+    """What a guardrail says in place of the answer that was `given`, or of asking the model."""
+    if given is None:
+        return Answer(tokenise(text), "stop", 0, 0)
+    return Answer(tokenise(text), "stop", given.input_tokens, given.output_tokens)
 
 
 def render(given: Answer) -> dict[str, Any]:
@@ -94,7 +106,16 @@ def _pieces(body: Mapping[str, Any], model: Model, script: Script) -> tuple[str,
         pieces = tokenise(script.text) if isinstance(script.text, str) else script.text
         return "".join(pieces), pieces
     prompt = read_prompt(body["prompt"], model)
-    text = say(prompt.system, prompt.user).removeprefix(prompt.prefill)
+    text = _say(prompt, model)
+    if (rest := continue_after(prompt.prefill, text)) is not None:
+        text = rest
     if not prompt.ends_in_blank_line:
         text = "\n\n" + text
     return text, tokenise(text)
+
+
+def _say(prompt: Prompt, model: Model) -> str:
+    """Tools are called by the models that were trained to."""
+    offer = read_offer(prompt)
+    tools = choose_tools(offer.situation) if offer.syntax and "tools" in model.features else []
+    return write_calls(tools, offer) if tools else words(offer.situation)

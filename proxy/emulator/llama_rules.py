@@ -102,6 +102,8 @@ class Prompt:
     user: str = ""
     """What the user, or a tool, said last."""
     prefill: str = ""
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    """Roles and texts, without the answer that is to be given."""
     ends_in_blank_line: bool = True
     faults: list[str] = field(default_factory=list)
 
@@ -159,6 +161,7 @@ def _read_headers(prompt: str, tokens: _Tokens) -> Prompt:
     before, *messages = rest.split(tokens.header)
     if not messages:
         read.user, read.ends_in_blank_line = rest, rest.endswith("\n\n")
+        read.messages.append(("user", rest))
         read.faults.append(f"has no {tokens.header}")
         return read
     if before:
@@ -188,6 +191,8 @@ def _read_message(message: str, read: Prompt, tokens: _Tokens, *, is_last: bool)
             read.faults.append("does not end in an open assistant message")
     elif end is None:
         read.faults.append(f"the message of {role!r} does not end")
+    if not is_last or role != "assistant" or end:
+        read.messages.append((role, text))
     if role == "system":
         read.system += text
     elif role in ("user", "ipython"):
@@ -213,10 +218,15 @@ def _read_llama_2(prompt: str) -> Prompt:
         text = inner.strip() if close else segment
         if system := _LLAMA_2_SYSTEM.match(text):
             read.system, text = system[1], text[system.end() :]
+            read.messages.append(("system", read.system))
             if index:
                 read.faults.append("a system text after the first segment")
         if "<<SYS>>" in text or "<</SYS>>" in text:
             read.faults.append(f"segment {index} holds a stray <<SYS>>")
         read.user = text
-        read.prefill = answer if is_last else ""
+        read.messages.append(("user", text))
+        if is_last:
+            read.prefill = answer
+        else:
+            read.messages.append(("assistant", answer.removesuffix(" </s>")))
     return read

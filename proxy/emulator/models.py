@@ -59,6 +59,7 @@ class Model:
     has_system: bool = True
     has_stops: bool = True
     min_output_tokens: int = 1
+    streams: bool = True
     streams_tools: bool = True
     tool_choices: tuple[str, ...] = ("auto",)
     effort_field: str = ""

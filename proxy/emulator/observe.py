@@ -2,7 +2,7 @@
 
 GET    /_emulator/health                     {"status": "ok"}
 GET    /_emulator/calls[?open=N&timeout=S]   {"calls": […], "total": n, "open": n, "hung_up": n}
-DELETE /_emulator/calls                      forgets them, and how often each script has been used
+DELETE /_emulator/calls                      forgets them, how often each script has been used, and cached prompts
 GET, PUT, DELETE /_emulator/rules            the rules that answer calls without a script of their own
 """
 
@@ -42,6 +42,7 @@ async def _answer(emulator: Emulator, request: Request) -> tuple[int, Any]:
         case "DELETE", "calls":
             emulator.calls.clear()
             emulator.scripts.forget_uses()
+            emulator.cache.clear()
             return 200, {"status": "ok"}
         case "GET", "rules":
             return 200, emulator.scripts.rules

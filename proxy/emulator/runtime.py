@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from proxy import jsonio
@@ -15,19 +15,20 @@ from proxy.emulator import (
     claude,
     claude_input,
     claude_rules,
-    converse,
     converse_input,
-    converse_rules,
+    converse_runtime,
+    guardrails,
     llama,
     llama_rules,
 )
 from proxy.emulator.auth import Request
+from proxy.emulator.cache import PromptCache
 from proxy.emulator.calls import Call
 from proxy.emulator.models import GEOGRAPHIES, Model, Models
 from proxy.emulator.refusal import invalid
 from proxy.emulator.script import BadScript, Raw, Script
 from proxy.emulator.settings import Settings
-from proxy.emulator.stream import Reply, chunk, event
+from proxy.emulator.stream import Reply, chunk
 
 INVOKE, STREAM, COUNT = "invoke", "invoke-with-response-stream", "count-tokens"
 CONVERSE, CONVERSE_STREAM = "converse", "converse-stream"
@@ -71,30 +72,31 @@ def raw_reply(raw: Raw) -> Reply:
     return Reply(raw.status, [("content-type", raw.content_type)], body)
 
 
-def answer(request: Request, model: Model, script: Script, call: Call, settings: Settings) -> Reply:
+def answer(request: Request, model: Model, script: Script, call: Call, settings: Settings, cache: PromptCache) -> Reply:
     """The answer of one operation. Raises `Refusal`."""
-    if call.operation == COUNT:
-        return _count(request, model)
-    if call.operation in (CONVERSE, CONVERSE_STREAM):
-        return _converse(request, model, script, is_stream=call.operation == CONVERSE_STREAM)
+    region = call.region or settings.region
+    match call.operation:
+        case "count-tokens":
+            return _count(request, model)
+        case "converse" | "converse-stream" as operation:
+            is_stream = operation == CONVERSE_STREAM
+            return converse_runtime.answer(request.body, model, script, region, settings, cache, is_stream=is_stream)
     headers = _check_headers(request)
     body = _read_body(request, model, call, settings)
-    has_guardrail = bool(request.header(_GUARDRAIL))
+    verdict = _find_guardrail(request, body, region, settings)
+    given = _guarded(body, model, script, cache, verdict)
     family: Any = claude if model.family == "claude" else llama
-    given = family.answer(body, model, script)
+    told = verdict.invoke_fields if verdict else {}
     latency_ms = 100 + 10 * given.output_tokens
     if call.operation == INVOKE:
-        whole = family.render(given)
-        if has_guardrail:
-            whole["amazon-bedrock-guardrailAction"] = "NONE"
-        return Reply(200, [*headers, *_counts(given, latency_ms)], jsonio.encode(whole))
+        return Reply(200, [*headers, *_counts(given, latency_ms)], jsonio.encode({**family.render(given), **told}))
     metrics = {
         "inputTokenCount": given.input_tokens,
         "outputTokenCount": given.output_tokens,
         "invocationLatency": latency_ms,
         "firstByteLatency": 100,
     }
-    events: Iterable[dict[str, Any]] = script.events if script.events is not None else family.events(given, metrics)
+    events = script.events if script.events is not None else _told(family.events(given, metrics), told)
     headers = [
         ("content-type", "application/vnd.amazon.eventstream"),
         ("x-amzn-bedrock-content-type", "application/json"),
@@ -103,24 +105,40 @@ def answer(request: Request, model: Model, script: Script, call: Call, settings:
     return Reply(200, headers, frames=map(chunk, events))
 
 
-def _converse(request: Request, model: Model, script: Script, *, is_stream: bool) -> Reply:
-    try:
-        body = jsonio.decode(request.body)
-    except (ValueError, RecursionError):
-        raise invalid("The request body is not valid JSON.") from None
-    native = converse_rules.check(body, model, is_stream=is_stream)
-    given = converse.answer(body, native, model, script)
-    if not is_stream:
-        return Reply(200, [("content-type", "application/json")], jsonio.encode(converse.render(given)))
-    events = converse.events(given) if script.events is None else map(_as_event, script.events)
-    frames = (event(type, payload) for type, payload in events)
-    return Reply(200, [("content-type", "application/vnd.amazon.eventstream")], frames=frames)
+def _guarded(
+    body: Any, model: Model, script: Script, cache: PromptCache, verdict: guardrails.Verdict | None
+) -> claude.Answer | llama.Answer:
+    """The answer, once a guardrail has had its say."""
+    family: Any = claude if model.family == "claude" else llama
+    if verdict:
+        text = guardrails.tagged(last_user_text(body, model, INVOKE), body.get(_GUARDRAIL_BODY, {}))
+        if verdict.blocks("input", text):
+            blocked: claude.Answer | llama.Answer = family.instead(verdict.guardrail.input_message, body, model, None)
+            return blocked
+    is_claude = model.family == "claude"
+    given = claude.answer(body, model, script, cache) if is_claude else llama.answer(body, model, script)
+    if verdict and verdict.blocks("output", given.said) and not verdict.is_async:
+        given = family.instead(verdict.guardrail.output_message, body, model, given)
+    return given
 
 
-def _as_event(value: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """`{"messageStop": {"stopReason": "end_turn"}}`, as a script has it."""
-    ((type, payload),) = value.items()
-    return type, payload
+def _find_guardrail(request: Request, body: Any, region: str, settings: Settings) -> guardrails.Verdict | None:
+    identifier, version = request.header(_GUARDRAIL), request.header(_GUARDRAIL_VERSION)
+    verdict = guardrails.find(identifier, version, region, settings)
+    config = body.get(_GUARDRAIL_BODY, {})
+    if config and verdict is None:
+        raise invalid(f"{_GUARDRAIL_BODY} is not permitted without a guardrail identifier and version.")
+    if verdict:
+        verdict.trace = (request.header("x-amzn-bedrock-trace") or "disabled").lower()
+        verdict.is_async = config.get("streamProcessingMode") == "ASYNCHRONOUS"
+    return verdict
+
+
+def _told(events: Iterable[dict[str, Any]], told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The events, with what a guardrail says in the last."""
+    *events, last = events
+    yield from events
+    yield {**last, **told}
 
 
 def _read_body(request: Request, model: Model, call: Call, settings: Settings) -> Any:
@@ -137,8 +155,9 @@ def _read_body(request: Request, model: Model, call: Call, settings: Settings) -
         call.faults = llama_rules.read_prompt(body["prompt"], model, len(body.get("images", []))).faults
         if call.faults and settings.has_strict_prompts:
             raise llama_rules.malformed(f"#/prompt: {'; '.join(call.faults)}")
-    if _GUARDRAIL_BODY in body and not request.header(_GUARDRAIL):
-        raise invalid(f"{_GUARDRAIL_BODY} is not permitted without a guardrail identifier and version.")
+    config = body.get(_GUARDRAIL_BODY, {})
+    if not isinstance(config, dict) or not config.keys() <= {"tagSuffix", "streamProcessingMode"}:
+        raise llama_rules.malformed(f"#/{_GUARDRAIL_BODY}: tagSuffix and streamProcessingMode are expected")
     return body
 
 
@@ -156,8 +175,6 @@ def _check_headers(request: Request) -> list[tuple[str, str]]:
             )
         if name != "x-amzn-bedrock-trace":
             headers.append((name, value))
-    if bool(request.header(_GUARDRAIL)) != bool(request.header(_GUARDRAIL_VERSION)):
-        raise invalid("Guardrail identifier and version must be given together.")
     _check_metadata(request.header(_METADATA))
     return headers
 
@@ -189,15 +206,19 @@ def _counts(given: Any, latency_ms: int) -> list[tuple[str, str]]:
 
 
 def _count(request: Request, model: Model) -> Reply:
-    """CountTokens, which takes the body of another operation in base64, and Claude models alone."""
+    """CountTokens, which takes the body of another operation, InvokeModel's in base64, and Claude models alone."""
     if model.family != "claude":
         raise invalid("The provided model doesn't support counting tokens.")
     try:
-        inner = jsonio.decode(request.body)["input"]["invokeModel"]["body"]
-        body = jsonio.decode(b64decode(inner, validate=True))
-    except (ValueError, RecursionError, KeyError, TypeError):
-        raise invalid("The emulator counts the tokens of an `invokeModel` body alone.") from None
-    claude_rules.check(body, model)
-    return Reply(
-        200, [("content-type", "application/json")], jsonio.encode({"inputTokens": claude_input.count_input(body)})
-    )
+        given = jsonio.decode(request.body)["input"]
+        ((kind, inner),) = given.items()
+        if kind == "invokeModel":
+            inner = jsonio.decode(b64decode(inner["body"], validate=True))
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise invalid("The input must hold an invokeModel body in base64, or a converse body.") from None
+    if kind == "converse":
+        tokens = converse_runtime.count(inner, model)
+    else:
+        claude_rules.check(inner, model)
+        tokens = claude_input.count_input(inner)
+    return Reply(200, [("content-type", "application/json")], jsonio.encode({"inputTokens": tokens}))

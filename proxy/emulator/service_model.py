@@ -55,7 +55,8 @@ def _shape(name: str) -> Any:
 def _second_opinion(body: Any, shape: Any) -> str:
     from botocore.validate import ParamValidator
 
-    report = ParamValidator().validate({"modelId": "model", **body}, shape)
+    path = {"modelId": "model"} if "modelId" in shape.members else {}
+    report = ParamValidator().validate({**path, **body}, shape)
     return str(report.generate_report()) if report.has_errors() else ""
 
 

@@ -20,6 +20,21 @@ DEFAULT_RESOURCES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A guardrail that blocks words, whatever their case, in what goes in and in what comes out."""
+
+    blocked_words: tuple[str, ...] = ()
+    input_message: str = "Sorry, the model cannot answer this question."
+    """What is answered instead of asking the model."""
+    output_message: str = "Sorry, the model's answer was blocked."
+    """What is answered instead of the model's answer."""
+    versions: tuple[str, ...] = ("DRAFT", "1")
+
+
+DEFAULT_GUARDRAILS = {"emulatorguard": Guardrail(("forbidden",)), "emulatoropen": Guardrail()}
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -36,6 +51,8 @@ class Settings:
     account: str = "123456789012"
     resources: Mapping[str, str] = field(default_factory=lambda: DEFAULT_RESOURCES)
     """The end of an ARN in `account`, such as `provisioned-model/abc` -> model id."""
+    guardrails: Mapping[str, Guardrail] = field(default_factory=lambda: DEFAULT_GUARDRAILS)
+    """Id -> guardrail, in `account` and every region."""
     catalog: Path | None = None
     """A file of models in the form of the proxy's own `catalog.toml`, which is the default."""
     enforces_end_of_life: bool = False
@@ -43,4 +60,7 @@ class Settings:
     """Refuse a Llama prompt that is not a whole template of its generation, instead of noting it in the call."""
     max_calls: int = 1000
     """How many calls are remembered."""
+    max_cached: int = 1000
+    """How many beginnings of prompts are cached."""
     now: Callable[[], datetime] = _now
+    """The clock of signatures, of the cache and of ends of life."""

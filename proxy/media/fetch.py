@@ -148,12 +148,9 @@ class Fetcher:
         session = self._opened()
         for _ in range(self._settings.max_redirects + 1):
             async with session.get(url, allow_redirects=False) as response:
-                try:
-                    if response.status not in _REDIRECTS:
-                        name = first.name if "." in first.name else url.name
-                        return await self._read(response, wanted.kind, name, allowance)
-                finally:
-                    response.close()
+                if response.status not in _REDIRECTS:
+                    name = first.name if "." in first.name else url.name
+                    return await self._read(response, wanted.kind, name, allowance)
             url = self._next(url, response.headers.get("Location", ""))
         raise _Refused(f"it redirects more than {self._settings.max_redirects} times")
 

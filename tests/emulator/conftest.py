@@ -13,7 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.eventstream import EventStreamBuffer
 from yarl import URL
 
@@ -159,3 +161,38 @@ def background_server() -> Iterator[EmulatorServer]:
     yield server
     loop.call_soon_threadsafe(stop.set)
     thread.join()
+
+
+@pytest.fixture
+def connect(background_server: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """`connect("bedrock-runtime", …)` -> boto3's client, set up as the documentation says, by the environment alone."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", background_server.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", background_server.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATOR")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator-secret")
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    clients: list[Any] = []
+
+    def connect(service: str = "bedrock-runtime", **options: Any) -> Any:
+        config = Config(retries={"total_max_attempts": options.pop("attempts", 1)})
+        clients.append(boto3.session.Session().client(service, config=config, **options))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def script() -> Callable[[Any, Any], None]:
+    """`script(client, value)` adds a script to every call of a boto3 client, after it has been signed."""
+
+    def script(client: Any, value: Any) -> None:
+        def add(request: Any, **_: Any) -> None:
+            request.headers["x-emulator-script"] = jsonio.encode(value).decode()
+
+        client.meta.events.register("before-send.*", add)
+
+    return script

@@ -165,7 +165,7 @@ async def test_bad_headers(client, headers, words):
 async def test_good_headers(client):
     headers = {
         "x-amzn-bedrock-trace": "ENABLED",
-        "x-amzn-bedrock-guardrailidentifier": "abc",
+        "x-amzn-bedrock-guardrailidentifier": "emulatorguard",
         "x-amzn-bedrock-guardrailversion": "DRAFT",
         "x-amzn-bedrock-request-metadata": '{"team":"a"}',
     }
@@ -193,13 +193,17 @@ async def test_count_tokens(client):
     answer = await client.invoke(SONNET, count_body(BODY), operation="count-tokens")
     assert answer.json == {"inputTokens": 6}
     assert (await client.invoke(CLAUDE, BODY)).json["usage"]["input_tokens"] == 6
+    converse = {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "Hi there"}]}]}}}
+    assert (await client.invoke(SONNET, converse, operation="count-tokens")).json == {"inputTokens": 6}
 
 
 @pytest.mark.parametrize(
     ("model", "body", "words"),
     [
-        (SONNET, {"input": {"converse": {}}}, "counts the tokens of an `invokeModel` body alone"),
-        (SONNET, {"input": {"invokeModel": {"body": "%"}}}, "counts the tokens of an `invokeModel` body alone"),
+        (SONNET, {"input": {"converse": {}}}, "The messages field is empty."),
+        (SONNET, {"input": {"converse": {"messages": 5}}}, "Value at 'messages' failed to satisfy constraint"),
+        (SONNET, {"input": {}}, "The input must hold an invokeModel body in base64, or a converse body."),
+        (SONNET, {"input": {"invokeModel": {"body": "%"}}}, "The input must hold an invokeModel body in base64"),
         (SONNET, count_body({"messages": []}), "anthropic_version: Field required"),
         (LLAMA, count_body({"prompt": "x"}), "The provided model doesn't support counting tokens."),
         ("nothing", count_body(BODY), "The provided model identifier is invalid."),

@@ -1,10 +1,12 @@
 import pytest
 
+from proxy.emulator.cache import PromptCache
 from proxy.emulator.claude import answer, events, render
 from proxy.emulator.claude_input import count_input, last_user_text
 from proxy.emulator.claude_rules import check
 from proxy.emulator.refusal import Refusal
 from proxy.emulator.script import Script
+from proxy.emulator.settings import Settings
 from proxy.emulator.tokens import count
 
 SONNET4 = "anthropic.claude-sonnet-4-20250514-v1:0"
@@ -19,7 +21,8 @@ HI = [{"role": "user", "content": "Hi there"}]
 @pytest.fixture
 def ask(models):
     def ask(script=None, id=SONNET45, **body):
-        return answer({"max_tokens": 1000, "messages": HI, **body}, models[id], script or Script())
+        cache = PromptCache(10, Settings().now)
+        return answer({"max_tokens": 1000, "messages": HI, **body}, models[id], script or Script(), cache)
 
     return ask
 

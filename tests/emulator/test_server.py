@@ -3,10 +3,8 @@
 import asyncio
 from contextlib import closing
 
-import boto3
 import pytest
 from anthropic import AnthropicBedrock, BadRequestError, PermissionDeniedError
-from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from proxy import jsonio
@@ -18,37 +16,6 @@ LLAMA = "meta.llama3-8b-instruct-v1:0"
 OPUS = "us.anthropic.claude-opus-5-5"
 HI = [{"role": "user", "content": "Hi there"}]
 BODY = jsonio.encode({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": HI})
-
-
-@pytest.fixture
-def connect(background_server, monkeypatch):
-    """`connect("bedrock-runtime", …)` -> boto3's client, set up as the documentation says, by the environment alone."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", background_server.url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", background_server.url)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATOR")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "emulator-secret")
-    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    clients = []
-
-    def connect(service="bedrock-runtime", **options):
-        config = Config(retries={"total_max_attempts": options.pop("attempts", 1)})
-        clients.append(boto3.session.Session().client(service, config=config, **options))
-        return clients[-1]
-
-    yield connect
-    for client in clients:
-        client.close()
-
-
-def script(client, value):
-    """Adds a script to every call of a boto3 client, after it has been signed."""
-
-    def add(request, **_):
-        request.headers["x-emulator-script"] = jsonio.encode(value).decode()
-
-    client.meta.events.register("before-send.*", add)
 
 
 @pytest.mark.parametrize("model", [CLAUDE, ARN])
@@ -131,7 +98,7 @@ def test_boto3_with_a_session_token(connect):
     assert connect(**credentials, aws_session_token="any").invoke_model(modelId=CLAUDE, body=BODY)
 
 
-def test_boto3_reads_errors(connect):
+def test_boto3_reads_errors(connect, script):
     client = connect()
     with pytest.raises(client.exceptions.ValidationException, match=r"temperature.*less than or equal to 1"):
         client.invoke_model(modelId=CLAUDE, body=BODY.replace(b"{", b'{"temperature":2,', 1))
@@ -141,13 +108,13 @@ def test_boto3_reads_errors(connect):
     assert refused.value.response["originalStatusCode"] == 503
 
 
-def test_boto3_retries_and_succeeds(connect):
+def test_boto3_retries_and_succeeds(connect, script):
     client = connect(attempts=3)
     script(client, {"error": {"type": "InternalServerException"}, "times": 2, "key": "boto3 retries"})
     assert client.invoke_model(modelId=CLAUDE, body=BODY)["ResponseMetadata"]["RetryAttempts"] == 2
 
 
-def test_boto3_reads_an_error_within_a_stream(connect):
+def test_boto3_reads_an_error_within_a_stream(connect, script):
     client = connect()
     script(client, {"fault": {"kind": "exception", "type": "throttlingException", "after_events": 2}})
     stream = client.invoke_model_with_response_stream(modelId=CLAUDE, body=BODY)["body"]

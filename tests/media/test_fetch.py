@@ -140,14 +140,18 @@ async def test_image(site: Site, fetcher: Fetcher) -> None:
     assert await fetcher.fetch(site.url(), param="p") == Fetched("image/png", PNG, "a.png")
 
 
-async def test_nothing_of_ours_is_sent(site: Site, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_of_ours_is_sent(sites: Sites, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     site.pages["/a.png"] = answer(PNG, Set_Cookie="session=1; Path=/")
     site.pages["/b.png"] = redirect("/a.png")
-    await fetcher.fetch(site.url(), param="p")
-    await fetcher.fetch(site.url("/b.png"), param="p")
+    fetcher = sites.fetcher(
+        FetchSettings(allow_private=frozenset({f"pics.test:{site.port}"})), Names(pics_test=["127.0.0.1"])
+    )
+    await fetcher.fetch(site.url(host="pics.test"), param="p")
+    await fetcher.fetch(site.url("/b.png", host="pics.test"), param="p")
+    assert len(site.requests) == 3
     for request in site.requests:
         names = {line.partition(":")[0] for line in request.split("\r\n")[1:] if line}
         assert names == {"Host", "Accept", "Accept-Encoding", "User-Agent", "Connection"}
@@ -176,6 +180,11 @@ async def test_url_as_it_stands(site: Site, fetcher: Fetcher, path: str, on_the_
 async def test_declared_types_of_images(site: Site, fetcher: Fetcher, content_type: str) -> None:
     site.pages["/a.png"] = answer(PNG, content_type)
     assert (await fetcher.fetch(site.url(), param="p")).media_type == "image/png"
+
+
+async def test_body_that_is_said_to_be_as_it_is(site: Site, fetcher: Fetcher) -> None:
+    site.pages["/a.png"] = answer(PNG, Content_Encoding="Identity")
+    assert (await fetcher.fetch(site.url(), param="p")).data == PNG
 
 
 @pytest.mark.parametrize(
@@ -595,6 +604,10 @@ async def test_the_same_url_is_fetched_once(site: Site, fetcher: Fetcher) -> Non
     first, second, third = await fetcher.fetch_all(wanted)
     assert (first.data, second.data, third.data) == (b"text", PNG, b"text")
     assert len(site.requests) == 2
+    site.pages["/a"] = answer(b"", status="404 Not Found")
+    with pytest.raises(InvalidRequest) as error:
+        await fetcher.fetch_all(wanted)
+    assert error.value.param == "p"
 
 
 async def test_number_of_files(sites: Sites, site: Site) -> None:
