@@ -8,46 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from proxy.neutral.events import Event, Finish, TextDelta
+from proxy.neutral.events import BlockKind, BlockStart, Event, Finish, TextDelta
 from proxy.neutral.reply import FinishReason, Reply
 from proxy.neutral.request import OutputFormat
 from proxy.schemas.check import Checker
 
-_ANY_OBJECT = Checker({"type": "object"}, "response_format")
 
+class Form:
+    """The form asked for, made ready once, before the model is asked.
 
-def complaint(output: OutputFormat | None, reply: Reply) -> str | None:
-    """What is wrong with the answer, in one line: `$.items[2].price: "x" is not a number`. None: nothing.
-
-    Raises `InvalidRequest` for a schema that is none; better to have looked at it before the model was asked.
+    Raises `InvalidRequest` for a schema that is none. `unchecked` names the patterns that cannot be checked.
     """
-    if output is None or reply.finish is not FinishReason.STOP:
-        return None
-    return _problem(output, reply.text)
+
+    __slots__ = ("_checker", "unchecked")
+
+    def __init__(self, output: OutputFormat) -> None:
+        schema = {"type": "object"} if output.schema is None else output.schema
+        self._checker = Checker(schema, output.param, name=output.name)
+        self.unchecked: list[str] = self._checker.unchecked
+
+    def complaint(self, reply: Reply) -> str | None:
+        """What is wrong with the answer, in one line: `$.items[2].price: "x" is not a number`. None: nothing."""
+        is_final = reply.finish is FinishReason.STOP and not reply.tool_uses
+        return self._checker.problem(reply.text) if is_final else None
+
+    def watch(self) -> FormWatch:
+        return FormWatch(self._checker)
 
 
-class ConformityWatch:
+class FormWatch:
     """The same for an answer that streams by: `complaint` is there once `Finish` has been fed."""
 
-    __slots__ = ("_output", "_pieces", "complaint")
+    __slots__ = ("_checker", "_has_calls", "_pieces", "complaint")
 
-    def __init__(self, output: OutputFormat | None) -> None:
-        self._output = output
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._has_calls = False
         self._pieces: list[str] = []
         self.complaint: str | None = None
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Raises like `complaint`."""
-        if self._output is None:
-            return
         for event in events:
             if isinstance(event, TextDelta):
                 self._pieces.append(event.text)
-            elif isinstance(event, Finish) and event.reason is FinishReason.STOP:
-                self.complaint = _problem(self._output, "".join(self._pieces))
-
-
-def _problem(output: OutputFormat, text: str) -> str | None:
-    if output.schema is None:
-        return _ANY_OBJECT.problem(text)
-    return Checker(output.schema, output.param, name=output.name).problem(text)
+            elif isinstance(event, BlockStart):
+                self._has_calls |= event.kind is BlockKind.TOOL_USE
+            elif isinstance(event, Finish) and event.reason is FinishReason.STOP and not self._has_calls:
+                self.complaint = self._checker.problem("".join(self._pieces))

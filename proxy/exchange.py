@@ -38,6 +38,7 @@ class Exchange:
     def __init__(
         self, client: BedrockClient, target: Target, family: Family, call: Call, timeouts: Timeouts, retry: Retry
     ) -> None:
+        self.family_name = target.model.family
         self._client = client
         self._target = target
         self._family = family

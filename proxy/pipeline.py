@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from proxy import conformity, jsonio
+from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE
 from proxy.config import Config
@@ -101,17 +101,18 @@ class Pipeline:
         asked = api.parse(_decode(body), adapted, self._config.server.max_choices)
         target = self._upstream.resolve(asked.request.model)
         record.model, record.is_stream, record.target = asked.request.model, asked.request.stream, target.model_id
-        request = await self._prepare(asked.request, record)
+        form = _form(asked.request.output_format, adapted)
+        request = await self._prepare(asked.request, target, record)
         exchange = await self._exchange(request, target, adapted, headers, record)
         if request.stream:
-            return await self._stream(asked, exchange, target.model.family, record)
-        return await self._whole(asked, exchange, record)
+            return await self._stream(asked, exchange, form, record)
+        return await self._whole(asked, exchange, form, record)
 
-    async def _prepare(self, request: Request, record: Record) -> Request:
+    async def _prepare(self, request: Request, target: Target, record: Record) -> Request:
         """The request with what it only names: the images behind its URLs, the thoughts behind its calls."""
         messages = await self._media.load(request.messages)
         bare_calls = calls_without_thought(messages)
-        if bare_calls:
+        if bare_calls and FAMILIES[target.model.family].takes_thoughts:
             messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
         return replace(request, messages=messages)
 
@@ -125,21 +126,22 @@ class Pipeline:
         client = await self._upstream.client(target.region)
         return Exchange(client, target, family, call, self._config.timeouts, self._config.retry)
 
-    async def _whole(self, asked: Asked, exchange: Exchange, record: Record) -> Whole:
+    async def _whole(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Whole:
         answers = await _together(exchange.whole for _ in range(asked.request.choices))
         replies = [reply for reply, _ in answers]
         for reply in replies:
             record.usage = record.usage + reply.usage
             _tell_if_unknown(reply.finish, reply.finish_word, record)
-            await self._keep(before_each_call(reply.blocks), record)
-            self._check(asked.request, conformity.complaint(asked.request.output_format, reply), record)
+            await self._keep(before_each_call(reply.blocks), exchange.family_name, record)
+            if form is not None:
+                self._judge(form.complaint(reply), record)
         record.is_whole = True
         first = answers[0][1]
         record.upstream_request_id = first.request_id
         body = jsonio.encode(asked.render(self._identity(first.headers.get(_TIER_HEADER)), replies))
         return Whole(body, _headers(record))
 
-    async def _stream(self, asked: Asked, exchange: Exchange, family: str, record: Record) -> Streamed:
+    async def _stream(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Streamed:
         opening = asyncio.ensure_future(_open_all(exchange, asked.request.choices))
         try:
             await asyncio.wait({opening}, timeout=self._config.timeouts.keepalive_s)
@@ -148,16 +150,16 @@ class Pipeline:
         except BaseException:
             await _abandon(opening)
             raise
-        return Streamed(self._chunks(asked, opening, family, record), _headers(record))
+        return Streamed(
+            self._chunks(asked, opening, _Watches(asked.request, exchange.family_name, form), record), _headers(record)
+        )
 
     async def _chunks(
-        self, asked: Asked, opening: asyncio.Future[list[Unfolding | Unfolded]], family: str, record: Record
+        self, asked: Asked, opening: asyncio.Future[list[Unfolding | Unfolded]], watches: _Watches, record: Record
     ) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         writer = asked.stream(self._identity(None))
-        request = asked.request
-        usages = [Usage()] * request.choices
-        watches = [_Watch(request.output_format, family) for _ in range(request.choices)]
+        usages = [Usage()] * asked.request.choices
         try:
             if not opening.done():
                 yield KEEPALIVE
@@ -169,11 +171,11 @@ class Pipeline:
             begun: bytes = writer.start()
             async with aclosing(_interleave(unfoldings)) as batches:
                 async for choice, events in batches:
-                    _observe(events, choice, usages, record)
-                    if watches[choice].feed(events):
+                    watches.feed(events, choice)
+                    if _observe(events, choice, usages, record):
                         # Before the client can know of the calls, and answer with their results.
-                        await self._keep(watches[choice].thoughts, record)
-                        self._check(request, watches[choice].complaint, record)
+                        await self._keep(watches.thoughts(choice), watches.family, record)
+                        self._judge(watches.complaint(choice), record)
                     chunk = begun + writer.send(events, choice)
                     if chunk:
                         begun = b""
@@ -198,15 +200,16 @@ class Pipeline:
             record.usage = sum(usages, Usage())
             await _abandon(opening)
 
-    async def _keep(self, thoughts: Mapping[str, list[Reasoning]], record: Record) -> None:
+    async def _keep(self, thoughts: Mapping[str, list[Reasoning]], family: str, record: Record) -> None:
         for tool_use_id, blocks in thoughts.items():
-            await self._thoughts.keep(record.owner, [tool_use_id], blocks)
+            signed = [replace(block, family=family) for block in blocks]
+            await self._thoughts.keep(record.owner, [tool_use_id], signed)
 
-    def _check(self, request: Request, complaint: str | None, record: Record) -> None:
+    def _judge(self, complaint: str | None, record: Record) -> None:
         """Raises for an answer that is not in the form that was asked for, or has it reported, as the operator likes."""
         if complaint is None:
             return
-        log.warning("id=%s the answer does not have the form asked for: %s", record.request_id, complaint)
+        log.warning("id=%s the answer does not have the form that was asked for", record.request_id)
         if self._config.schema_mismatch == "error":
             raise ModelFailed(
                 f"The model's answer does not have the form asked for: {complaint}", code="schema_mismatch"
@@ -218,29 +221,38 @@ class Pipeline:
         return Identity(token, int(self._now()), service_tier or "default")
 
 
-class _Watch:
-    """What has to be known of one choice's stream when it finishes."""
+class _Watches:
+    """What has to be known of each choice's stream when it finishes, where anything has: most streams have no watch."""
 
-    __slots__ = ("_conformity", "_thoughts")
+    __slots__ = ("_forms", "_thoughts", "family")
 
-    def __init__(self, output: OutputFormat | None, family: str) -> None:
-        self._thoughts = ThoughtWatch(family)
-        self._conformity = conformity.ConformityWatch(output) if output is not None else None
+    def __init__(self, request: Request, family: str, form: Form | None) -> None:
+        self.family = family
+        has_thoughts = bool(request.tools) and FAMILIES[family].takes_thoughts
+        self._thoughts = [ThoughtWatch(family) for _ in range(request.choices if has_thoughts else 0)]
+        self._forms: list[FormWatch] = [form.watch() for _ in range(request.choices)] if form is not None else []
 
-    def feed(self, events: list[Event]) -> bool:
-        """Has the answer ended?"""
-        self._thoughts.feed(events)
-        if self._conformity is not None:
-            self._conformity.feed(events)
-        return any(isinstance(event, Finish) for event in events)
+    def feed(self, events: list[Event], choice: int) -> None:
+        if self._thoughts:
+            self._thoughts[choice].feed(events)
+        if self._forms:
+            self._forms[choice].feed(events)
 
-    @property
-    def thoughts(self) -> Mapping[str, list[Reasoning]]:
-        return self._thoughts.thoughts
+    def thoughts(self, choice: int) -> Mapping[str, list[Reasoning]]:
+        return self._thoughts[choice].thoughts if self._thoughts else {}
 
-    @property
-    def complaint(self) -> str | None:
-        return self._conformity.complaint if self._conformity is not None else None
+    def complaint(self, choice: int) -> str | None:
+        return self._forms[choice].complaint if self._forms else None
+
+
+def _form(output: OutputFormat | None, adapted: Adaptations) -> Form | None:
+    """Raises `InvalidRequest` for a schema that is none, before the model is asked."""
+    if output is None:
+        return None
+    form = Form(output)
+    for param in form.unchecked:
+        adapted.change(param, "not-checked", "It is no regular expression that can be checked here.")
+    return form
 
 
 def _is_true(text: str) -> bool:
@@ -268,14 +280,18 @@ def _headers(record: Record) -> dict[str, str]:
     return headers
 
 
-def _observe(events: list[Event], choice: int, usages: list[Usage], record: Record) -> None:
+def _observe(events: list[Event], choice: int, usages: list[Usage], record: Record) -> bool:
+    """Has the choice finished?"""
+    has_finished = False
     for event in events:
         if isinstance(event, UsageReport):
             usages[choice] = event.usage
         elif isinstance(event, Finish):
+            has_finished = True
             _tell_if_unknown(event.reason, event.word, record)
         elif isinstance(event, Unrecognised):
             log.warning("id=%s Bedrock sent something new, which was left out: %s", record.request_id, event.what)
+    return has_finished
 
 
 def _tell_if_unknown(reason: FinishReason, word: str, record: Record) -> None:

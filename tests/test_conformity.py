@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.conformity import ConformityWatch, complaint
+from proxy.conformity import Form
 from proxy.errors import InvalidRequest
 from proxy.neutral.blocks import Reasoning, Text, ToolUse
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta, UsageReport
@@ -23,8 +23,12 @@ def reply_of(text: str, finish: FinishReason = FinishReason.STOP) -> Reply:
     return Reply([Text(text)], finish, "word", Usage(1, 2))
 
 
-def watched(output: OutputFormat | None, *batches: list[Event]) -> str | None:
-    watch = ConformityWatch(output)
+def complaint(output: OutputFormat, reply: Reply) -> str | None:
+    return Form(output).complaint(reply)
+
+
+def watched(output: OutputFormat, *batches: list[Event]) -> str | None:
+    watch = Form(output).watch()
     for batch in batches:
         watch.feed(batch)
     return watch.complaint
@@ -67,11 +71,6 @@ def test_what_is_not_json_never_conforms(output: OutputFormat, text: str) -> Non
 def test_an_answer_that_did_not_end_of_itself_is_not_judged(finish: FinishReason) -> None:
     assert complaint(BY_SCHEMA, reply_of('{"na', finish)) is None
     assert watched(BY_SCHEMA, unfold(reply_of('{"na', finish))) is None
-
-
-def test_without_a_form_nothing_is_judged() -> None:
-    assert complaint(None, reply_of("Hello!")) is None
-    assert watched(None, unfold(reply_of("Hello!"))) is None
 
 
 def test_only_text_is_judged_and_all_of_it() -> None:

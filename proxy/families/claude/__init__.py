@@ -11,4 +11,5 @@ FAMILY = Family(
     build=build,
     parse=parse,
     reader=ClaudeStream,
+    takes_thoughts=True,
 )
