@@ -23,6 +23,7 @@ from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE
 from proxy.config import Config
+from proxy.conformity import Form, FormWatch
 from proxy.errors import Draining, InternalError, InvalidRequest, ModelFailed, ProxyError
 from proxy.exchange import Exchange, Unfolded, Unfolding
 from proxy.families import FAMILIES

@@ -75,7 +75,15 @@ def test_an_answer_that_did_not_end_of_itself_is_not_judged(finish: FinishReason
 
 def test_only_text_is_judged_and_all_of_it() -> None:
     blocks = [Reasoning("Hm. {", "sig"), Text('{"name"'), ToolUse("1", "f", "[]"), Text(': "x"}')]
-    reply = Reply([*blocks], FinishReason.STOP, "end_turn", Usage())
+    without_call = Reply(
+        [block for block in blocks if not isinstance(block, ToolUse)], FinishReason.STOP, "end_turn", Usage()
+    )
+    assert complaint(BY_SCHEMA, without_call) is None
+    assert watched(BY_SCHEMA, unfold(without_call)) is None
+
+
+def test_an_answer_that_calls_a_tool_is_not_the_last_word() -> None:
+    reply = Reply([Text("Let me look."), ToolUse("1", "f", "{}")], FinishReason.STOP, "end_turn", Usage())
     assert complaint(BY_SCHEMA, reply) is None
     assert watched(BY_SCHEMA, unfold(reply)) is None
 
@@ -87,7 +95,7 @@ def test_an_answer_that_met_a_stop_sequence_is_judged() -> None:
 
 
 def test_the_complaint_is_there_with_the_end_and_not_before() -> None:
-    watch = ConformityWatch(ANY_OBJECT)
+    watch = Form(ANY_OBJECT).watch()
     watch.feed([BlockStart(BlockKind.TEXT), TextDelta("[]"), BlockStop()])
     assert watch.complaint is None
     watch.feed([Finish(FinishReason.STOP, "end_turn"), UsageReport(Usage())])
