@@ -1,0 +1,72 @@
+"""Of what JSON type is a value, and of what types can a value be that a schema accepts?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from proxy.schemas.keywords import Schema
+
+Resolve: TypeAlias = Callable[[str], Any]
+"""A `$ref` -> what it leads to; None when that is not known."""
+
+ALL = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_MOST_STEPS = 100
+
+
+def kind_of(value: Any) -> str:
+    """`integer` for whole numbers however written, which is how draft 6 and later have it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def a_kind(kind: str) -> str:
+    """`an array`, `a string`, `null`."""
+    return kind if kind == "null" else f"{'an' if kind[0] in 'aio' else 'a'} {kind}"
+
+
+def kinds(schema: Any, resolve: Resolve) -> frozenset[str]:
+    """The types that a value can have; too many rather than too few. `number` never comes without `integer`."""
+    return _kinds(schema, resolve, [_MOST_STEPS])
+
+
+def _kinds(schema: Any, resolve: Resolve, left: list[int]) -> frozenset[str]:
+    left[0] -= 1
+    if left[0] < 0 or not isinstance(schema, dict):
+        return frozenset() if schema is False else ALL
+    out = own_kinds(schema)
+    if isinstance(schema.get("$ref"), str):
+        out &= _kinds(resolve(schema["$ref"]), resolve, left)
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(schema.get(keyword), list):
+            out &= frozenset[str]().union(*(_kinds(branch, resolve, left) for branch in schema[keyword]))
+    if isinstance(schema.get("allOf"), list):
+        for part in schema["allOf"]:
+            out &= _kinds(part, resolve, left)
+    return frozenset() if schema.get("not") == {} else out
+
+
+def own_kinds(schema: Schema) -> frozenset[str]:
+    """By `type`, `enum` and `const` alone."""
+    names = schema.get("type")
+    out = frozenset(name for name in (names if isinstance(names, list) else [names]) if isinstance(name, str)) or ALL
+    if "number" in out:
+        out |= {"integer"}
+    if isinstance(schema.get("enum"), list):
+        out &= {kind_of(literal) for literal in schema["enum"]}
+    if "const" in schema:
+        out &= {kind_of(schema["const"])}
+    return out

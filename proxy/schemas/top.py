@@ -1,0 +1,83 @@
+"""The top of a schema that must describe an object: a plain one wherever that is possible.
+
+Services want `type: object` at the top, and Claude refuses `oneOf`, `anyOf` and `allOf` there (`input_schema does not support
+oneOf, allOf, or anyOf at the top level`) while it takes them further down.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.schemas.keywords import Schema, children, without
+from proxy.schemas.kinds import kinds
+from proxy.schemas.merge import joined, merge
+from proxy.schemas.place import Place
+
+UNIONS = ("anyOf", "oneOf")
+_MOST_STEPS = 200
+
+
+class Top:
+    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when it never ends.
+
+    `node` is the top without `$defs`, its own `$ref` followed, its `allOf` laid into it as far as that can be, its unions
+    without the alternatives that are no objects, a union of one alternative laid into it. It accepts the same objects.
+    `is_object` says that it accepts no other values than objects, `may_be_object` that it accepts some, `is_plain` that it
+    is one object, without alternatives.
+    """
+
+    def __init__(self, schema: Schema, place: Place) -> None:
+        self.defs: Schema = schema.get("$defs", {})
+        whole = without(schema, "$defs")
+        self.is_object = kinds(whole, self.resolve) == {"object"}
+        self.node = whole
+        left = _MOST_STEPS
+        while (settled := self._settled(self.node)) is not None:
+            self.node = settled
+            left -= 1
+            if not left:
+                raise place.refusal(None, "its top leads back to itself, or through too many references.")
+        self.is_plain = self.is_object and not any(keyword in self.node for keyword in (*UNIONS, "allOf"))
+        self.may_be_object = "object" in kinds(self.node, self.resolve)
+
+    def resolve(self, reference: str) -> Any:
+        """What a reference in a written schema leads to."""
+        return self.defs.get(reference.removeprefix("#/$defs/"))
+
+    def look(self, branch: Schema) -> Schema:
+        """The branch of a union, or what it refers to."""
+        return self.resolve(branch["$ref"]) if "$ref" in branch else branch
+
+    def used(self, node: Schema) -> Schema:
+        """The definitions that the node needs, in the order they were in."""
+        names: set[str] = set()
+        rest: list[Any] = [node]
+        while rest:
+            one = rest.pop()
+            if isinstance(one, dict):
+                name = one.get("$ref", "").removeprefix("#/$defs/")
+                if name and name not in names:
+                    names.add(name)
+                    rest.append(self.defs[name])
+                rest += [child for _, _, child in children(one)]
+        return {name: definition for name, definition in self.defs.items() if name in names}
+
+    def _settled(self, node: Schema) -> Schema | None:
+        """The node one step nearer to plain, or None when it is as plain as can be."""
+        if "$ref" in node:
+            return joined(without(node, "$ref"), self.resolve(node["$ref"]))
+        for keyword in UNIONS:
+            if keyword in node:
+                branches = [branch for branch in node[keyword] if "object" in kinds(branch, self.resolve)]
+                if len(branches) == 1:
+                    return joined(without(node, keyword), branches[0])
+                if len(branches) < len(node[keyword]):
+                    return {**node, keyword: branches}
+        parts = node.get("allOf", ())
+        for at, part in enumerate(parts):
+            rest = [*parts[:at], *parts[at + 1 :]]
+            base = {**node, "allOf": rest} if rest else without(node, "allOf")
+            merged = merge(base, part)
+            if merged is not None:
+                return merged
+        return None

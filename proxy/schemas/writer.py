@@ -1,0 +1,152 @@
+"""A document written anew, as one schema of draft 2020-12 that accepts the same values.
+
+What comes out: no `$schema`, `$id` or anchors, and references only as `#/$defs/name` with the `$defs` at the top, or none at
+all because each is written out in its place. Parts that need no change are shared with the client's own schema.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, without
+from proxy.schemas.kinds import kind_of
+from proxy.schemas.merge import joined
+from proxy.schemas.place import Path, shown, steps
+
+_OF_VALUES = frozenset({"additionalProperties", "items", "patternProperties", "prefixItems", "properties"})
+"""Keywords whose schemas say all that there is to say about a value, or at least its type."""
+
+_MAY_BE_BOOLEAN = frozenset({"additionalProperties", "items", "unevaluatedItems", "unevaluatedProperties"})
+"""Where `false` is what everybody writes. Elsewhere `{}` and `{"not": {}}` say the same to more readers."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST_NAME = 60
+
+
+def written(document: Document, *, keep_refs: bool, is_typed: bool = False) -> Schema:
+    """`keep_refs` keeps references, as `#/$defs/name`; without it each is written out, and one that leads back to itself is
+    refused.
+
+    `is_typed` adds the `type` that is missing: where `enum` or `const` leaves no other, which changes nothing; and, as the
+    one liberty taken, `object` beside `properties` and `array` beside `items`, for a value that nothing else is said about.
+    Without a `type` those keywords hold for objects and arrays only and let all else pass, which their authors do not mean;
+    models and services take the type for granted.
+    """
+    return _Writer(document, keep_refs, is_typed).document()
+
+
+def is_untyped(node: Any) -> bool:
+    """Is it the one thing said about a value that, if it is an object, has these properties, or if an array, these items?"""
+    if not isinstance(node, dict) or "type" in node or "enum" in node or "const" in node:
+        return False
+    if any(keyword in node for keyword in IN_PLACE):
+        return False
+    return ("properties" in node) != ("items" in node or "prefixItems" in node)
+
+
+class _Writer:
+    def __init__(self, source: Document, keep_refs: bool, is_typed: bool) -> None:
+        self._source = source
+        self._keep_refs = keep_refs
+        self._is_typed = is_typed
+        self._left = MOST_SCHEMAS
+        self._open: set[int] = set()
+        self._names: dict[tuple[int, bool], str] = {}
+        self._wanted: list[tuple[str, Any, Path, Schema, bool]] = []
+
+    def document(self) -> Schema:
+        root = self._source.root
+        top: Schema = self._node(root, None, root, 0, is_value=False)
+        # The list grows while it is walked: a definition can want another.
+        defs = {
+            name: _as_object(self._node(target, way, home, 0, is_value))
+            for name, target, way, home, is_value in self._wanted
+        }
+        return {**top, "$defs": defs} if defs else top
+
+    def _node(self, node: Any, path: Path, base: Schema, level: int, is_value: bool) -> Any:
+        if isinstance(node, bool):
+            return node
+        self._left -= 1
+        if self._left < 0 or level > MOST_LEVELS:
+            raise self._source.place.refusal(path, "it is too large or too deep with its references written out.")
+        base = self._source.resource(node, base)
+        out = modern(node)
+        if "$ref" in out and self._source.is_old:
+            out = {keyword: value for keyword, value in out.items() if keyword == "$ref" or keyword in ANNOTATIONS}
+        changes: Schema = {}
+        for keyword, value in out.items():
+            new = value
+            if keyword in ONE:
+                new = self._node(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
+                new = new if keyword in _MAY_BE_BOOLEAN else _as_object(new)
+            elif keyword in MANY:
+                new = self._many(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
+            elif keyword in NAMED:
+                new = self._named(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
+            if new is not value:
+                changes[keyword] = new
+        if changes:
+            out = {**out, **changes}
+        if "$ref" in out:
+            return self._reference(out, path, base, level, is_value)
+        return _typed(out, is_value) if self._is_typed and "type" not in out else out
+
+    def _many(self, items: list[Any], path: Path, base: Schema, level: int, is_value: bool) -> list[Any]:
+        new = [_as_object(self._node(item, (path, at), base, level, is_value)) for at, item in enumerate(items)]
+        return new if any(one is not other for one, other in zip(new, items, strict=True)) else items
+
+    def _named(self, items: Schema, path: Path, base: Schema, level: int, is_value: bool) -> Schema:
+        new = {at: _as_object(self._node(item, (path, at), base, level, is_value)) for at, item in items.items()}
+        return new if any(new[at] is not item for at, item in items.items()) else items
+
+    def _reference(self, out: Schema, path: Path, base: Schema, level: int, is_value: bool) -> Any:
+        reference = out["$ref"]
+        path = (path, "$ref")
+        target, way, home = self._source.follow(reference, path, base)
+        is_value = is_value and all(keyword == "$ref" or keyword in ANNOTATIONS for keyword in out)
+        if self._keep_refs:
+            name = f"#/$defs/{self._definition(target, way, home, is_value)}"
+            return out if name == reference else {**out, "$ref": name}
+        if id(target) in self._open:
+            raise self._source.place.refusal(
+                path, f"{shown(reference)} leads back to itself, and this model takes no recursive schemas."
+            )
+        self._open.add(id(target))
+        inner = self._node(target, way, home, level + 1, is_value)
+        self._open.discard(id(target))
+        return joined(without(out, "$ref"), _as_object(inner))
+
+    def _definition(self, target: Any, way: Path, home: Schema, is_value: bool) -> str:
+        is_value = is_value and self._is_typed and is_untyped(target)
+        name = self._names.get((id(target), is_value))
+        if name is None:
+            last = str((steps(way) or ["root"])[-1])
+            stem = name = _UNSAFE.sub("_", last)[:_LONGEST_NAME] or "schema"
+            taken = {*self._names.values()}
+            number = 2
+            while name in taken:
+                name = f"{stem}_{number}"
+                number += 1
+            self._names[id(target), is_value] = name
+            self._wanted.append((name, target, way, home, is_value))
+        return name
+
+
+def _as_object(schema: Any) -> Schema:
+    if isinstance(schema, bool):
+        return {} if schema else {"not": {}}
+    node: Schema = schema
+    return node
+
+
+def _typed(node: Schema, is_value: bool) -> Schema:
+    literals = node["enum"] if "enum" in node else [node["const"]] if "const" in node else []
+    kinds = {kind_of(literal) for literal in literals}
+    if len(kinds) == 1:
+        return {"type": kinds.pop(), **node}
+    if is_value and is_untyped(node):
+        return {"type": "object" if "properties" in node else "array", **node}
+    return node
