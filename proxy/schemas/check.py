@@ -18,6 +18,7 @@ from proxy.schemas.document import Document
 from proxy.schemas.keywords import Schema, without
 from proxy.schemas.kinds import a_kind
 from proxy.schemas.place import Place, path_of, response_format, shown
+from proxy.schemas.remembered import remembered
 from proxy.schemas.writer import written
 
 MOST_LEVELS = 200
@@ -86,6 +87,10 @@ class Checker:
         except ValidationError as error:
             return _described(_telling(error))
         return None
+
+
+checker = remembered(Checker)
+"""`Checker(schema, param, name=…)`, built once for requests that send the same schema."""
 
 
 def _removed(schema: Any, steps: list[str | int]) -> Any:

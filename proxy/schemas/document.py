@@ -67,8 +67,7 @@ class Document:
 
     def _look_over(self, start: Any, path: Path, base: Schema) -> None:
         rest: list[tuple[Any, Path, int, Schema]] = [(start, path, 0, base)]
-        while rest:
-            node, path, level, base = rest.pop()
+        for node, path, level, base in rest:
             if isinstance(node, bool) or id(node) in self._looked_over:
                 continue
             if not isinstance(node, dict):
@@ -80,10 +79,8 @@ class Document:
                 raise self.place.refusal(None, f"it has more than {MOST_SCHEMAS} subschemas.")
             self._look_at(node, path)
             base = self._name(node, path, base)
-            rest += [
-                (child, (path, keyword) if at is None else ((path, keyword), at), level + 1, base)
-                for keyword, at, child in reversed([*children(node)])
-            ]
+            for keyword, at, child in children(node):
+                rest.append((child, (path, keyword) if at is None else ((path, keyword), at), level + 1, base))
 
     def _look_at(self, node: Schema, path: Path) -> None:
         for keyword, value in node.items():

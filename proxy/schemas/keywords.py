@@ -157,18 +157,18 @@ def modern(node: Schema) -> Schema:
     `exclusiveMinimum: 1`; `dependencies` becomes `dependentRequired` and `dependentSchemas`. Names that repeat in `type` and
     `required`, which 2020-12 refuses, are said once; texts that are null are not given.
     """
-    if node.keys().isdisjoint(_RESPELT) and not any(_is_respelt(node, keyword) for keyword in _PERHAPS_RESPELT):
+    if node.keys().isdisjoint(_RESPELT) and not _is_respelt(node):
         return node
-    out = {keyword: value for keyword, value in node.items() if keyword not in _DROPPED}
-    for keyword in _PERHAPS_RESPELT:
-        if not _is_respelt(node, keyword):
-            continue
-        if keyword == "items":
-            out["prefixItems"] = out.pop("items")
-        elif isinstance(out[keyword], list):
+    out = {
+        keyword: value
+        for keyword, value in node.items()
+        if keyword not in _DROPPED and not (value is None and keyword in _TEXTS)
+    }
+    for keyword in _LISTS:
+        if isinstance(out.get(keyword), list):
             out[keyword] = [*dict.fromkeys(out[keyword])]
-        else:
-            del out[keyword]
+    if isinstance(out.get("items"), list):
+        out["prefixItems"] = out.pop("items")
     rest = out.pop("additionalItems", True)
     if "prefixItems" in out and "items" not in out and rest is not True:
         out["items"] = rest
@@ -185,14 +185,17 @@ def modern(node: Schema) -> Schema:
 
 
 _RESPELT = _DROPPED | {"additionalItems", "dependencies", "examples", "exclusiveMaximum", "exclusiveMinimum"}
-_PERHAPS_RESPELT = ("items", "type", "required", "title", "description", "$comment")
+_TEXTS = ("title", "description", "$comment")
+_LISTS = ("type", "required")
 
 
-def _is_respelt(node: Schema, keyword: str) -> bool:
-    value = node.get(keyword, "")
-    if isinstance(value, list):
-        return keyword == "items" or len(set(value)) < len(value)
-    return value is None
+def _is_respelt(node: Schema) -> bool:
+    """By its values; by its keywords it is not."""
+    for keyword in _LISTS:
+        value = node.get(keyword)
+        if isinstance(value, list) and len(set(value)) < len(value):
+            return True
+    return isinstance(node.get("items"), list) or any(node.get(keyword, "") is None for keyword in _TEXTS)
 
 
 def _depend(out: Schema, name: str, item: Any) -> None:

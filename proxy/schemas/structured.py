@@ -19,6 +19,7 @@ from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
 from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import response_format
+from proxy.schemas.remembered import remembered
 from proxy.schemas.strict import check_strict
 from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
@@ -59,9 +60,10 @@ _COMPOSED = frozenset({"array", "object"})
 _SCALARS = (str, int, float, bool, type(None))
 
 
+@remembered
 def native(schema: Any, strict: bool, param: str, *, name: str | None = None) -> Schema | None:
     """The schema in the words of the native subset, or None when those cannot say it: recursion, objects with free keys,
-    values of any kind, tuples, `not`, `if`, a top that is no object. Emulate then.
+    values of any kind, tuples, `not`, `if`, a top that is not one object. Emulate then.
 
     Objects that leave `additionalProperties` out get `false`. Bounds, patterns, lengths and other formats go into the
     description: `Constraints: minimum 1, maximum 5.` Raises `InvalidRequest`, for what is not a schema and, with `strict`,
@@ -71,7 +73,7 @@ def native(schema: Any, strict: bool, param: str, *, name: str | None = None) ->
     if strict:
         check_strict(schema, place)
     top = Top(written(Document(schema, place), keep_refs=True, is_typed=True), place)
-    if not top.is_object:
+    if not top.is_plain:
         return None
     try:
         return _Grammar(top).document()
@@ -79,6 +81,7 @@ def native(schema: Any, strict: bool, param: str, *, name: str | None = None) ->
         return None
 
 
+@remembered
 def wrap_for_tool(
     schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False
 ) -> tuple[Schema, str | None]:
@@ -90,7 +93,7 @@ def wrap_for_tool(
     place = response_format(param, name)
     inner = written(Document(schema, place), keep_refs=takes_refs, is_typed=True)
     top = Top(inner, place)
-    if top.is_object and not any(keyword in top.node for keyword in (*UNIONS, "allOf")):
+    if top.is_plain:
         return parameters(inner, place), None
     properties = {WRAPPED: without(inner, "$defs")}
     outer = {"type": "object", "properties": properties, "required": [WRAPPED], "additionalProperties": False}

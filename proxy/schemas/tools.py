@@ -14,6 +14,7 @@ from proxy.schemas.document import Document
 from proxy.schemas.keywords import Schema
 from proxy.schemas.merge import same
 from proxy.schemas.place import Place, function, shown
+from proxy.schemas.remembered import remembered
 from proxy.schemas.top import UNIONS, Top
 from proxy.schemas.writer import written
 
@@ -21,6 +22,7 @@ _UNIONS_AT_TOP = (*UNIONS, "allOf")
 _MOVED = (*_UNIONS_AT_TOP, "if", "then", "else")
 
 
+@remembered
 def for_tool(schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False) -> Schema:
     """The schema of an object, with `type: object` and `properties` at the top, that accepts the objects that `schema` does.
 

@@ -22,7 +22,8 @@ class Top:
 
     `node` is the top without `$defs`, its own `$ref` followed, its `allOf` laid into it as far as that can be, its unions
     without the alternatives that are no objects, a union of one alternative laid into it. It accepts the same objects.
-    `is_object` says that it accepts no other values than objects, `may_be_object` that it accepts some.
+    `is_object` says that it accepts no other values than objects, `may_be_object` that it accepts some, `is_plain` that it
+    is one object, without alternatives.
     """
 
     def __init__(self, schema: Schema, place: Place) -> None:
@@ -36,6 +37,7 @@ class Top:
             left -= 1
             if not left:
                 raise place.refusal(None, "its top leads back to itself, or through too many references.")
+        self.is_plain = self.is_object and not any(keyword in self.node for keyword in (*UNIONS, "allOf"))
         self.may_be_object = "object" in kinds(self.node, self.resolve)
 
     def resolve(self, reference: str) -> Any:

@@ -20,10 +20,13 @@ from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice
 from proxy.routing.catalog import Model
+from proxy.schemas.structured import native, wrap_for_tool
+from proxy.schemas.tools import for_tool
 
 _ANSWER_TOOL = "final_answer"
-_NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _FREE_TEXT: dict[str, Any] = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+_RESOLVING = frozenset({"anthropic"})
+"""Providers whose models are known to follow `$ref` in the schema of a tool."""
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ def _specs(tools: list[Tool], model: Model, points: CachePoints, adapted: Adapta
         if name in names:
             raise InvalidRequest(f"Invalid 'tools': the name '{tool.name}' stands twice.", param=tool.param)
         names.add(name)
-        spec: dict[str, Any] = {"name": name, "inputSchema": {"json": _schema(tool)}}
+        spec: dict[str, Any] = {"name": name, "inputSchema": {"json": _schema(tool, model)}}
         if tool.description.strip():
             spec["description"] = tool.description
         if tool.is_strict:
@@ -140,13 +143,11 @@ def _specs(tools: list[Tool], model: Model, points: CachePoints, adapted: Adapta
     return specs
 
 
-def _schema(tool: Tool) -> dict[str, Any]:
-    if tool.parameters is None:
-        return _FREE_TEXT if tool.is_free_text else _NO_ARGUMENTS
-    return {
-        "type": "object",
-        **{key: value for key, value in tool.parameters.items() if key not in ("$schema", "type")},
-    }
+def _schema(tool: Tool, model: Model) -> dict[str, Any]:
+    if tool.parameters is None and tool.is_free_text:
+        return _FREE_TEXT
+    takes_refs = model.provider in _RESOLVING
+    return for_tool(tool.parameters, f"{tool.param}.parameters", name=tool.name, takes_refs=takes_refs)
 
 
 def _format(
@@ -162,15 +163,20 @@ def _format(
         made.notes.append("Answer with one JSON object and nothing else.")
         adapted.change(wanted.param, "instruction", "This model has no JSON mode.")
         return
+    fitted = None
     if "schema" in model.features:
-        definition = {"schema": jsonio.encode(wanted.schema).decode(), "name": wanted.name}
+        fitted = native(wanted.schema, wanted.is_strict, wanted.param, name=wanted.name)
+    if fitted is not None:
+        definition = {"schema": jsonio.encode(fitted).decode(), "name": wanted.name}
         if wanted.description.strip():
             definition["description"] = wanted.description
         made.output = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
         return
+    takes_refs = model.provider in _RESOLVING
+    parameters, key = wrap_for_tool(wanted.schema, wanted.param, name=wanted.name, takes_refs=takes_refs)
     # Its arguments are an object, so a schema of anything else cannot be one; and with a choice of the client's there is
     # no room for another tool.
-    can_be_tool = "tools" in model.features and wanted.schema.get("type") == "object"
+    can_be_tool = "tools" in model.features and key is None
     if not can_be_tool or made.config is not None or "tool_choice" in made.native or (specs and not has_choice):
         schema = jsonio.encode(wanted.schema).decode()
         made.notes.append(f"Answer with JSON that follows this schema, and with nothing else:\n{schema}")
@@ -182,7 +188,6 @@ def _format(
         name += "_"
     made.answer_tool = name
     description = wanted.description.strip() or "Takes your final answer."
-    schema_json = {key: value for key, value in wanted.schema.items() if key != "$schema"}
     if not specs and "tool" in model.tool_choices:
         made.config = {"toolChoice": {"tool": {"name": name}}}
     elif "any" in model.tool_choices:
@@ -191,4 +196,4 @@ def _format(
             made.notes.append(f"Give your final answer by calling the tool {name}.")
     else:
         made.notes.append(f"Give your final answer by calling the tool {name}, and not in text.")
-    specs.append({"toolSpec": {"name": name, "description": description, "inputSchema": {"json": schema_json}}})
+    specs.append({"toolSpec": {"name": name, "description": description, "inputSchema": {"json": parameters}}})
