@@ -8,27 +8,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 from proxy import jsonio
 from proxy.apis import fields
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest
+from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 
+_HANDLED = frozenset({"id", "type", "index"})
+_HANDLED_OF_FUNCTION = frozenset({"name", "arguments", "parsed_arguments"})
+"""The last is the second again, as OpenAI's SDK has decoded it."""
+_HEADROOM = 100
+"""Levels of nesting kept free for what is built around the arguments: text here, they are an object in most bodies."""
 
-def parse_calls(message: Mapping[str, Any], path: str) -> list[ToolUse]:
+
+def parse_calls(message: Mapping[str, Any], path: str, adapted: Adaptations) -> list[ToolUse]:
     """Raises `InvalidRequest` with a path such as `messages[1].tool_calls[0].function.arguments`."""
     listed = fields.array(message, "tool_calls", "an array of objects", path)
     if listed:
-        return [_call(item, f"{path}.tool_calls[{index}]") for index, item in enumerate(listed)]
+        return [_call(item, f"{path}.tool_calls[{index}]", adapted) for index, item in enumerate(listed)]
     older = fields.mapping(message, "function_call", path)
     if older:
         # The older form has no ids: its result names the function.
-        return [_function(older, "call_function", f"{path}.function_call")]
+        return [_function(older, "call_function", f"{path}.function_call", adapted)]
     return []
 
 
-def _call(item: Any, path: str) -> ToolUse:
+def _call(item: Any, path: str, adapted: Adaptations) -> ToolUse:
     if not isinstance(item, dict):
         raise fields.wrong_type(path, "an object", item)
     call_id = fields.string(item, "id", path)
@@ -38,14 +47,17 @@ def _call(item: Any, path: str) -> ToolUse:
     inner = fields.mapping(item, kind, path)
     if inner is None:
         raise fields.missing(f"{path}.{kind}")
+    note_unknown(item, _HANDLED | {kind}, path, adapted)
     at = f"{path}.{kind}"
     if kind == "function":
-        return _function(inner, call_id, at)
+        return _function(inner, call_id, at, adapted)
+    note_unknown(inner, {"name", "input"}, at, adapted)
     text = fields.string(inner, "input", at) or ""
-    return ToolUse(call_id, _name(inner, at), jsonio.encode({"input": text}).decode(), path)
+    return ToolUse(call_id, _name(inner, at), jsonio.encode({"input": text}).decode(), at)
 
 
-def _function(inner: Mapping[str, Any], call_id: str, path: str) -> ToolUse:
+def _function(inner: Mapping[str, Any], call_id: str, path: str, adapted: Adaptations) -> ToolUse:
+    note_unknown(inner, _HANDLED_OF_FUNCTION, path, adapted)
     arguments = fields.string(inner, "arguments", path) or "{}"
     _check_object(arguments, f"{path}.arguments")
     return ToolUse(call_id, _name(inner, path), arguments, path)
@@ -61,6 +73,8 @@ def _name(inner: Mapping[str, Any], path: str) -> str:
 def _check_object(arguments: str, path: str) -> None:
     try:
         value = jsonio.decode(arguments)
+        if arguments.count("{") + arguments.count("[") > _HEADROOM:
+            jsonio.encode(reduce(lambda inner, _: [inner], range(_HEADROOM), value))
     except jsonio.UNREADABLE:
         value = None
     if not isinstance(value, dict):

@@ -10,22 +10,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy.apis import fields
+from proxy.apis.chat.unknown import note_unknown
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import CacheMark
 
-MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+_KINDS = {"cache_control": ("type", "ephemeral"), "prompt_cache_breakpoint": ("mode", "explicit")}
+MARKS = frozenset(_KINDS)
 _TTLS = {"5m": "5m", "1h": "1h", "30m": "1h", "12h": "1h"}
 """Bedrock has two. OpenAI's are longer than the first, and become the second."""
 
 
 def cache_mark(source: Mapping[str, Any], path: str, adapted: Adaptations) -> CacheMark | None:
-    """Raises `InvalidRequest` for a mark that is none."""
-    for name in ("cache_control", "prompt_cache_breakpoint"):
-        mark = fields.mapping(source, name, path)
-        if mark is not None:
-            at = f"{path}.{name}"
-            ttl = fields.word(mark, "ttl", tuple(_TTLS), at)
-            if ttl is not None and _TTLS[ttl] != ttl:
-                adapted.change(f"{at}.ttl", f"{ttl}->{_TTLS[ttl]}", "Bedrock keeps prompts for 5m or 1h.")
-            return CacheMark(at, _TTLS[ttl] if ttl else None)
-    return None
+    """Of two, which say the same, the first. Raises `InvalidRequest` for a mark that is none."""
+    marks = [
+        _read(mark, name, f"{path}.{name}", adapted) for name in _KINDS if (mark := fields.mapping(source, name, path))
+    ]
+    return marks[0] if marks else None
+
+
+def _read(mark: Mapping[str, Any], name: str, path: str, adapted: Adaptations) -> CacheMark:
+    key, kind = _KINDS[name]
+    fields.word(mark, key, (kind,), path)
+    ttl = fields.word(mark, "ttl", tuple(_TTLS), path)
+    note_unknown(mark, {key, "ttl"}, path, adapted)
+    if ttl is not None and _TTLS[ttl] != ttl:
+        adapted.change(f"{path}.ttl", f"{ttl}->{_TTLS[ttl]}", "Bedrock keeps prompts for 5m or 1h.")
+    return CacheMark(path, _TTLS[ttl] if ttl else None)

@@ -6,16 +6,18 @@ behind those calls. A call without a result, or a result without a call, is refu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.apis import fields
 from proxy.apis.chat.calls import parse_calls
 from proxy.apis.chat.marks import MARKS, cache_mark
 from proxy.apis.chat.parts import parse_parts
+from proxy.apis.chat.thinking import THINKING, parse_thinking
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
+from proxy.neutral.blocks import Block, CacheMark, Document, Image, Text, ToolResult, ToolUse
 from proxy.neutral.request import Message, Role
 
 _MAX_MESSAGES = 2048
@@ -30,7 +32,7 @@ _ROLES = {
 _RESULT_ROLES = ("tool", "function")
 _ALL_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _HANDLED = frozenset({"role", "content", "name"}) | MARKS
-_HANDLED_OF_ASSISTANT = _HANDLED | {"refusal", "tool_calls", "function_call", "thinking_blocks"}
+_HANDLED_OF_ASSISTANT = _HANDLED | {"refusal", "tool_calls", "function_call", *THINKING}
 _HANDLED_OF_RESULT = _HANDLED | {"tool_call_id"}
 
 
@@ -74,7 +76,7 @@ class _Conversation:
             if role == "assistant":
                 self._assistant(message, index)
             else:
-                self._note_unknown(message, _HANDLED, path)
+                note_unknown(message, _HANDLED, path, self._adapted)
                 self._add(_ROLES[role], self._content(message, role, index), message, path)
         self._settle("messages")
         return self._messages
@@ -102,14 +104,14 @@ class _Conversation:
 
     def _assistant(self, message: Mapping[str, Any], index: int) -> None:
         path = f"messages[{index}]"
-        calls = parse_calls(message, path)
+        calls = parse_calls(message, path, self._adapted)
         refusal = fields.string(message, "refusal", path)
-        blocks: list[Block] = [*_reasoning(message, path)]
+        blocks: list[Block] = [*parse_thinking(message, path, self._adapted)]
         if message.get("content") is not None or not (calls or refusal):
             blocks += self._content(message, "assistant", index)
         if refusal:
             blocks.append(Text(refusal))
-        self._note_unknown(message, _HANDLED_OF_ASSISTANT, path)
+        note_unknown(message, _HANDLED_OF_ASSISTANT, path, self._adapted)
         self._waiting = {call.id: call for call in calls}
         if len(self._waiting) < len(calls):
             raise InvalidRequest(
@@ -126,7 +128,7 @@ class _Conversation:
                 "'tool_calls'.",
                 param=f"messages.[{index}].role",
             )
-        self._note_unknown(message, _HANDLED_OF_RESULT, path)
+        note_unknown(message, _HANDLED_OF_RESULT, path, self._adapted)
         result = ToolResult(call_id, param=path, cache_mark=cache_mark(message, path, self._adapted))
         for block in self._content({"content": "", **_without_nulls(message)}, role, index):
             if isinstance(block, CacheMark):
@@ -140,7 +142,8 @@ class _Conversation:
             name = fields.string(message, "name", path)
             if not name:
                 raise fields.missing(f"{path}.name")
-            return next((id for id, call in self._waiting.items() if call.name == name), "")
+            named = (id for id, call in self._waiting.items() if call.name == name and id not in self._results)
+            return next(named, "")
         call_id = fields.string(message, "tool_call_id", path)
         if call_id is None:
             raise fields.missing(f"{path}.tool_call_id")
@@ -160,28 +163,6 @@ class _Conversation:
             self._messages.append(Message(Role.USER, [*results], results[0].param))
         self._waiting, self._results = {}, {}
 
-    def _note_unknown(self, source: Mapping[str, Any], known: Set[str], path: str) -> None:
-        """SDKs give back what they were given, so the empty ones pass: `annotations: []`, `audio: null`."""
-        for name, value in source.items():
-            if name not in known and value not in (None, "", [], {}):
-                self._adapted.drop_unknown(f"{path}.{name}")
-
 
 def _without_nulls(message: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in message.items() if value is not None}
-
-
-def _reasoning(message: Mapping[str, Any], path: str) -> list[Reasoning]:
-    """`thinking_blocks`, as they were given: signed by the model that wrote them, and for its eyes alone."""
-    blocks = []
-    for index, item in enumerate(fields.array(message, "thinking_blocks", "an array of objects", path) or ()):
-        at = f"{path}.thinking_blocks[{index}]"
-        if not isinstance(item, dict):
-            raise fields.wrong_type(at, "an object", item)
-        kind = fields.word(item, "type", ("thinking", "redacted_thinking"), at)
-        if kind == "redacted_thinking":
-            blocks.append(Reasoning("", redacted=fields.string(item, "data", at) or "", family="claude"))
-        else:
-            text = fields.string(item, "thinking", at) or ""
-            blocks.append(Reasoning(text, signature=fields.string(item, "signature", at) or "", family="claude"))
-    return blocks

@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.apis import fields
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest
-from proxy.neutral.blocks import Text
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Block, Text, ToolResult
 from proxy.neutral.request import Message, OutputFormat
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def parse_output(body: Mapping[str, Any], messages: Sequence[Message]) -> OutputFormat | None:
+def parse_output(body: Mapping[str, Any], messages: Sequence[Message], adapted: Adaptations) -> OutputFormat | None:
     """None for text. Raises `InvalidRequest`."""
     value = fields.mapping(body, "response_format")
     if value is None:
@@ -26,6 +28,7 @@ def parse_output(body: Mapping[str, Any], messages: Sequence[Message]) -> Output
     kind = fields.word(value, "type", ("text", "json_object", "json_schema"), "response_format")
     if kind is None:
         raise fields.missing("response_format.type")
+    note_unknown(value, {"type", "json_schema"}, "response_format", adapted)
     if kind == "text":
         return None
     if kind == "json_object":
@@ -35,6 +38,7 @@ def parse_output(body: Mapping[str, Any], messages: Sequence[Message]) -> Output
     inner = fields.mapping(value, "json_schema", "response_format")
     if inner is None:
         raise fields.missing(path)
+    note_unknown(inner, {"name", "description", "schema", "strict"}, path, adapted)
     name = fields.string(inner, "name", path)
     if name is None:
         raise fields.missing(f"{path}.name")
@@ -58,9 +62,15 @@ def parse_output(body: Mapping[str, Any], messages: Sequence[Message]) -> Output
 def _check_that_json_is_asked_for(messages: Sequence[Message]) -> None:
     """As OpenAI does: a model that is not told of JSON may write white space for ever."""
     for message in messages:
-        if any(isinstance(block, Text) and "json" in block.text.lower() for block in message.blocks):
+        if any(_says_json(block) for block in message.blocks):
             return
     raise InvalidRequest(
         "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
         param="messages",
     )
+
+
+def _says_json(block: Block) -> bool:
+    if isinstance(block, ToolResult):
+        return any(_says_json(inner) for inner in block.blocks)
+    return isinstance(block, Text) and "json" in block.text.lower()

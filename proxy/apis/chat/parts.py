@@ -13,8 +13,9 @@ from typing import Any
 
 from proxy.apis import fields
 from proxy.apis.chat.marks import MARKS, cache_mark
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest
-from proxy.media.kinds import read_document, read_image
+from proxy.media.kinds import is_data_url, read_document, read_image
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Document, Image, Text
 
@@ -39,9 +40,7 @@ def parse_parts(parts: Sequence[Any], role: str, path: str, adapted: Adaptations
         if kind is None:
             raise fields.missing(f"{at}.type")
         blocks.append(_READERS[kind](part, at, adapted))
-        for name, value in part.items():
-            if name not in MARKS and name not in ("type", kind) and value not in (None, "", [], {}):
-                adapted.drop_unknown(f"{at}.{name}")
+        note_unknown(part, MARKS | {"type", kind}, at, adapted)
         mark = cache_mark(part, at, adapted)
         if mark is not None:
             blocks.append(mark)
@@ -59,11 +58,12 @@ def _image(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Image:
     if inner is None:
         raise fields.missing(f"{path}.image_url")
     at = f"{path}.image_url"
+    note_unknown(inner, {"url", "detail"}, at, adapted)
     url = _needed(inner, "url", at)
     if fields.word(inner, "detail", ("auto", "low", "high", "original"), at) not in (None, "auto"):
         adapted.drop(f"{at}.detail", "Bedrock's models choose it themselves.")
-    if not url.startswith("data:"):
-        return Image(f"{at}.url", url=_web_address(url, f"{at}.url"))
+    if not is_data_url(url):
+        return Image(f"{at}.url", url=_web_address(url, f"{at}.url", "invalid_image_url"))
     image = read_image(url, param=f"{at}.url")
     return Image(f"{at}.url", image.base64_text, image.media_type)
 
@@ -73,6 +73,7 @@ def _file(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Document:
     if inner is None:
         raise fields.missing(f"{path}.file")
     at = f"{path}.file"
+    note_unknown(inner, {"file_data", "file_id", "filename"}, at, adapted)
     if fields.string(inner, "file_id", at):
         raise InvalidRequest(
             f"Unsupported value: '{at}.file_id' is not supported: files are not stored here. Send 'file_data'.",
@@ -81,8 +82,9 @@ def _file(part: Mapping[str, Any], path: str, adapted: Adaptations) -> Document:
         )
     name = fields.string(inner, "filename", at) or ""
     text = _needed(inner, "file_data", at)
-    if text.startswith(("https:", "http:")):
-        return Document(f"{at}.file_data", name=name, url=_web_address(text, f"{at}.file_data"))
+    # Base64 has no colon.
+    if ":" in text[:8] and not is_data_url(text):
+        return Document(f"{at}.file_data", name=name, url=_web_address(text, f"{at}.file_data", "invalid_value"))
     document = read_document(text, name, param=f"{at}.file_data")
     return Document(f"{at}.file_data", document.base64_text, document.media_type, name)
 
@@ -107,9 +109,7 @@ def _needed(source: Mapping[str, Any], name: str, path: str) -> str:
     return value
 
 
-def _web_address(url: str, path: str) -> str:
-    if url.startswith("https://"):
+def _web_address(url: str, path: str, code: str) -> str:
+    if url[:8].lower() == "https://":
         return url
-    raise InvalidRequest(
-        f"Invalid '{path}': expected a data: URL or an https:// URL.", param=path, code="invalid_image_url"
-    )
+    raise InvalidRequest(f"Invalid '{path}': expected a data: URL or an https:// URL.", param=path, code=code)

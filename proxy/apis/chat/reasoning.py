@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.apis import fields
+from proxy.apis.chat.unknown import note_unknown
 from proxy.neutral.adaptations import Adaptations
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -32,15 +33,18 @@ def parse_depth(body: Mapping[str, Any], adapted: Adaptations) -> Depth:
     inner = fields.mapping(body, "reasoning")
     if inner is None:
         return depth
-    depth.effort = depth.effort or fields.word(inner, "effort", _EFFORTS, "reasoning")
+    note_unknown(inner, {"effort", "max_tokens", "enabled", "exclude"}, "reasoning", adapted)
+    effort = fields.word(inner, "effort", _EFFORTS, "reasoning")
+    if depth.effort is None:
+        depth.effort = effort
+    elif effort not in (None, depth.effort):
+        adapted.drop("reasoning.effort", "'reasoning_effort' says something else.")
     depth.tokens = fields.integer(inner, "max_tokens", 1, _MOST_TOKENS, "reasoning")
-    if fields.boolean(inner, "enabled", "reasoning") is False:
-        depth.effort = "none"
-    elif inner.get("enabled") and depth.effort is None and depth.tokens is None:
+    is_enabled = fields.boolean(inner, "enabled", "reasoning")
+    if is_enabled is False:
+        depth.effort, depth.tokens = "none", None
+    elif is_enabled and depth.effort is None and depth.tokens is None:
         depth.effort = "medium"
     if fields.boolean(inner, "exclude", "reasoning"):
         depth.is_shown = False
-    for name, value in inner.items():
-        if name not in ("effort", "max_tokens", "enabled", "exclude") and value is not None:
-            adapted.drop_unknown(f"reasoning.{name}")
     return depth

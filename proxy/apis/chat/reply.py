@@ -21,6 +21,8 @@ FINISH_REASONS: Mapping[FinishReason, str] = MappingProxyType(
         FinishReason.STOP: "stop",
         FinishReason.LENGTH: "length",
         FinishReason.FILTERED: "content_filter",
+        # Where there is no call: a tool that only shaped the answer.
+        FinishReason.TOOL_USE: "stop",
         # OpenAI has no word for it. `length` says "perhaps not complete", and that much is true.
         FinishReason.UNKNOWN: "length",
     }
@@ -93,7 +95,7 @@ def finish_word(reason: FinishReason, has_calls: bool, form: AnswerForm) -> str:
     """Calls decide: some models say that they were done when they wait for a tool, and some wait for none."""
     if has_calls and reason in (FinishReason.STOP, FinishReason.TOOL_USE):
         return "function_call" if form.has_functions else "tool_calls"
-    return "stop" if reason is FinishReason.TOOL_USE else FINISH_REASONS[reason]
+    return FINISH_REASONS[reason]
 
 
 def _call(call: ToolUse, form: AnswerForm) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from proxy.apis.chat.messages import parse_messages
 from proxy.apis.chat.output import parse_output
 from proxy.apis.chat.reasoning import Depth, parse_depth
 from proxy.apis.chat.tools import parse_tools
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Guardrail, Request, Sampling
@@ -113,9 +114,9 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
         tool_choice=settings.choice,
         chosen_tool=settings.chosen,
         has_parallel_tools=settings.is_parallel,
-        output_format=parse_output(body, messages),
+        output_format=parse_output(body, messages, adapted),
         metadata=_metadata(body),
-        guardrail=_guardrail(body),
+        guardrail=_guardrail(body, adapted),
         choices=fields.integer(body, "n", 1, max_choices) or 1,
         stream=stream,
         end_user=_end_user(body, spelled),
@@ -249,12 +250,13 @@ def _metadata(body: Mapping[str, Any]) -> dict[str, str]:
     return labels
 
 
-def _guardrail(body: Mapping[str, Any]) -> Guardrail | None:
+def _guardrail(body: Mapping[str, Any], adapted: Adaptations) -> Guardrail | None:
     """Bedrock's own `guardrailConfig`, as Converse has it."""
     config = fields.mapping(body, "guardrailConfig")
     if config is None:
         return None
     path = "guardrailConfig"
+    note_unknown(config, {"guardrailIdentifier", "guardrailVersion", "trace"}, path, adapted)
     guardrail_id = fields.string(config, "guardrailIdentifier", path)
     version = fields.string(config, "guardrailVersion", path)
     if not guardrail_id:

@@ -80,7 +80,18 @@ class ChatStream:
 
 
 class _Choice:
-    __slots__ = ("_arguments", "_calls", "_form", "_is_custom", "_open", "_tail", "_thought", "head", "usage")
+    __slots__ = (
+        "_arguments",
+        "_calls",
+        "_form",
+        "_is_custom",
+        "_open",
+        "_tail",
+        "_thought",
+        "_thoughts",
+        "head",
+        "usage",
+    )
 
     def __init__(self, head: bytes, tail: bytes, form: AnswerForm) -> None:
         self.head = head
@@ -92,6 +103,7 @@ class _Choice:
         self._is_custom = False
         self._arguments: list[str] = []
         self._thought = Reasoning("")
+        self._thoughts = 0
 
     def send(self, events: list[Event]) -> bytes:
         head, tail = self.head, self._tail
@@ -150,7 +162,9 @@ class _Choice:
             self._call({"custom": {"input": free_text("".join(self._arguments))}}, out)
             self._is_custom = False
         elif self._open is BlockKind.REASONING and self._form.shows_reasoning and _is_sealed(self._thought):
-            self._delta({"thinking_blocks": [sealed_block(self._thought)]}, out)
+            # OpenAI's SDK puts lists together by the index of their items, and fails where a second one has none.
+            self._delta({"thinking_blocks": [{"index": self._thoughts, **sealed_block(self._thought)}]}, out)
+            self._thoughts += 1
         self._open = None
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:

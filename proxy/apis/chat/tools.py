@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy import jsonio
 from proxy.apis import fields
-from proxy.apis.chat.marks import cache_mark
+from proxy.apis.chat.marks import MARKS, cache_mark
+from proxy.apis.chat.unknown import note_unknown
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Tool, ToolChoice
+
+_MAX_TOOLS = 128
+"""OpenAI's own limit on the array."""
 
 _KINDS = ("function", "custom")
 _FREE_TEXT = {
@@ -29,6 +32,8 @@ _FREE_TEXT = {
 
 @dataclass(slots=True)
 class ToolSettings:
+    """Without tools, its defaults: a choice among none says nothing."""
+
     tools: list[Tool] = field(default_factory=list)
     choice: ToolChoice = ToolChoice.AUTO
     chosen: str | None = None
@@ -39,24 +44,35 @@ class ToolSettings:
 
 def parse_tools(body: Mapping[str, Any], adapted: Adaptations) -> ToolSettings:
     """Raises `InvalidRequest` with a path such as `tools[0].function.parameters`."""
-    older = not body.get("tools") and bool(body.get("functions"))
-    if older:
-        functions = fields.array(body, "functions", "an array of objects") or ()
-        tools = [_function(item, f"functions[{index}]") for index, item in enumerate(functions)]
-        choice, chosen = _older_choice(body)
-    else:
-        listed = fields.array(body, "tools", "an array of objects") or ()
+    listed, functions = _listed(body, "tools"), _listed(body, "functions")
+    is_parallel = fields.boolean(body, "parallel_tool_calls") is not False
+    if listed:
         tools = [_tool(item, f"tools[{index}]", adapted) for index, item in enumerate(listed)]
-        tools, choice, chosen = _choice(body, tools)
-    param = "function_call" if older else "tool_choice"
-    if chosen is not None and chosen not in {tool.name for tool in tools}:
-        raise InvalidRequest(f"Tool choice '{chosen[:100]}' not found in 'tools' parameter.", param=param)
-    if choice is ToolChoice.REQUIRED and not tools:
+        settings = _chosen(body, tools)
+        settings.is_parallel = is_parallel
+    else:
+        tools = [_function(item, f"functions[{index}]", adapted) for index, item in enumerate(functions)]
+        settings = _chosen_function(body, tools)
+    _check_idle(body, "tool_choice", "tools", listed)
+    _check_idle(body, "function_call", "functions", functions)
+    if listed and functions:
+        adapted.drop("functions", "'tools' was sent too.")
+    return settings
+
+
+def _listed(body: Mapping[str, Any], name: str) -> Sequence[Any]:
+    listed = fields.array(body, name, "an array of objects") or ()
+    if len(listed) > _MAX_TOOLS:
+        raise fields.too_long(name, "array", _MAX_TOOLS, len(listed))
+    return listed
+
+
+def _check_idle(body: Mapping[str, Any], name: str, offered: str, tools: Sequence[Any]) -> None:
+    """Some clients always send a choice, but a call that is demanded has to be possible."""
+    if not tools and body.get(name) not in (None, "auto", "none"):
         raise InvalidRequest(
-            f"Invalid value for '{param}': '{param}' is only allowed when 'tools' are specified.", param=param
+            f"Invalid value for '{name}': '{name}' is only allowed when '{offered}' are specified.", param=name
         )
-    is_parallel = fields.boolean(body, "parallel_tool_calls")
-    return ToolSettings(tools, choice, chosen, is_parallel is not False and not older, older)
 
 
 def _tool(item: Any, path: str, adapted: Adaptations) -> Tool:
@@ -68,14 +84,17 @@ def _tool(item: Any, path: str, adapted: Adaptations) -> Tool:
     inner = fields.mapping(item, kind, path)
     if inner is None:
         raise fields.missing(f"{path}.{kind}")
-    tool = _function(inner, f"{path}.{kind}") if kind == "function" else _custom(inner, f"{path}.{kind}")
-    tool.cache_mark = cache_mark(item, path, adapted) or cache_mark(inner, f"{path}.{kind}", adapted)
+    note_unknown(item, MARKS | {"type", kind}, path, adapted)
+    read = _function if kind == "function" else _custom
+    tool = read(inner, f"{path}.{kind}", adapted)
+    tool.cache_mark = cache_mark(item, path, adapted) or tool.cache_mark
     return tool
 
 
-def _function(item: Any, path: str) -> Tool:
+def _function(item: Any, path: str, adapted: Adaptations) -> Tool:
     if not isinstance(item, dict):
         raise fields.wrong_type(path, "an object", item)
+    note_unknown(item, MARKS | {"name", "description", "parameters", "strict"}, path, adapted)
     parameters = fields.mapping(item, "parameters", path)
     return Tool(
         name=_name(item, path),
@@ -83,20 +102,39 @@ def _function(item: Any, path: str) -> Tool:
         description=fields.string(item, "description", path) or "",
         parameters=None if parameters is None else dict(parameters),
         is_strict=fields.boolean(item, "strict", path) or False,
+        cache_mark=cache_mark(item, path, adapted),
     )
 
 
-def _custom(item: Mapping[str, Any], path: str) -> Tool:
+def _custom(item: Mapping[str, Any], path: str, adapted: Adaptations) -> Tool:
+    note_unknown(item, MARKS | {"name", "description", "format"}, path, adapted)
     description = fields.string(item, "description", path) or ""
-    form = fields.mapping(item, "format", path) or {}
-    kind = fields.word(form, "type", ("text", "grammar"), f"{path}.format")
-    if kind == "grammar":
-        # No model here is held to a grammar; told of it, it follows as well as it can.
-        grammar = fields.mapping(form, "grammar", f"{path}.format") or {}
-        description = (
-            f"{description}\n\nThe input has to follow this grammar:\n{jsonio.encode(grammar).decode()}".strip()
-        )
-    return Tool(name=_name(item, path), param=path, description=description, parameters=_FREE_TEXT, is_free_text=True)
+    grammar = _grammar(fields.mapping(item, "format", path) or {}, f"{path}.format")
+    if grammar:
+        adapted.change(f"{path}.format", "description", "It is told of the grammar, and not held to it.")
+        description = f"{description}\n\n{grammar}".strip()
+    return Tool(
+        name=_name(item, path),
+        param=path,
+        description=description,
+        parameters=_FREE_TEXT,
+        is_free_text=True,
+        cache_mark=cache_mark(item, path, adapted),
+    )
+
+
+def _grammar(form: Mapping[str, Any], path: str) -> str:
+    """`{"type": "grammar", "grammar": {"syntax": "lark", "definition": "…"}}` in words; nothing for bare text."""
+    if fields.word(form, "type", ("text", "grammar"), path) != "grammar":
+        return ""
+    grammar = fields.mapping(form, "grammar", path)
+    if grammar is None:
+        raise fields.missing(f"{path}.grammar")
+    syntax = fields.word(grammar, "syntax", ("lark", "regex"), f"{path}.grammar")
+    definition = fields.string(grammar, "definition", f"{path}.grammar")
+    if syntax is None or definition is None:
+        raise fields.missing(f"{path}.grammar.{'definition' if syntax else 'syntax'}")
+    return f"The input has to follow this grammar ({syntax}):\n{definition}"
 
 
 def _name(item: Mapping[str, Any], path: str) -> str:
@@ -106,14 +144,14 @@ def _name(item: Mapping[str, Any], path: str) -> str:
     return name
 
 
-def _choice(body: Mapping[str, Any], tools: list[Tool]) -> tuple[list[Tool], ToolChoice, str | None]:
+def _chosen(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
     value = body.get("tool_choice")
-    if value is None or value == "auto":
-        return tools, ToolChoice.AUTO, None
+    if value is None:
+        return ToolSettings(tools)
     if isinstance(value, str):
-        if value not in ("none", "required"):
+        if value not in ("none", "auto", "required"):
             raise fields.invalid_word("tool_choice", value, ("none", "auto", "required"))
-        return tools, ToolChoice(value), None
+        return ToolSettings(tools, ToolChoice(value))
     if not isinstance(value, dict):
         raise fields.wrong_type("tool_choice", "one of a string or object", value)
     kind = fields.word(value, "type", (*_KINDS, "allowed_tools"), "tool_choice")
@@ -122,37 +160,54 @@ def _choice(body: Mapping[str, Any], tools: list[Tool]) -> tuple[list[Tool], Too
     inner = fields.mapping(value, kind, "tool_choice")
     if inner is None:
         raise fields.missing(f"tool_choice.{kind}")
-    if kind != "allowed_tools":
-        return tools, ToolChoice.NAMED, _name(inner, f"tool_choice.{kind}")
-    return _allowed(inner, tools)
+    if kind == "allowed_tools":
+        return _allowed(inner, tools)
+    return _named(_name(inner, f"tool_choice.{kind}"), tools, "tool_choice")
 
 
-def _allowed(inner: Mapping[str, Any], tools: list[Tool]) -> tuple[list[Tool], ToolChoice, str | None]:
+def _named(name: str, tools: list[Tool], param: str) -> ToolSettings:
+    _check_offered(name, tools, param)
+    return ToolSettings(tools, ToolChoice.NAMED, name)
+
+
+def _check_offered(name: str, tools: list[Tool], param: str) -> None:
+    if all(tool.name != name for tool in tools):
+        offered = "functions" if param == "function_call" else "tools"
+        raise InvalidRequest(f"Tool choice '{name[:100]}' not found in '{offered}' parameter.", param=param)
+
+
+def _allowed(inner: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
     """A subset of the tools: the others are not shown to the model."""
     path = "tool_choice.allowed_tools"
-    mode = fields.word(inner, "mode", ("auto", "required"), path)
+    mode = fields.word(inner, "mode", ("auto", "required"), path) or "auto"
+    listed = fields.array(inner, "tools", "an array of objects", path)
+    if not listed:
+        raise fields.missing(f"{path}.tools")
     names: set[str] = set()
-    for index, item in enumerate(fields.array(inner, "tools", "an array of objects", path) or ()):
+    for index, item in enumerate(listed):
         at = f"{path}.tools[{index}]"
         if not isinstance(item, dict):
             raise fields.wrong_type(at, "an object", item)
         kind = fields.word(item, "type", _KINDS, at) or "function"
         name = _name(fields.mapping(item, kind, at) or {}, f"{at}.{kind}")
-        if name not in {tool.name for tool in tools}:
-            raise InvalidRequest(f"Tool choice '{name[:100]}' not found in 'tools' parameter.", param=at)
+        _check_offered(name, tools, at)
         names.add(name)
-    choice = ToolChoice.REQUIRED if mode == "required" else ToolChoice.AUTO
-    return [tool for tool in tools if tool.name in names], choice, None
+    return ToolSettings([tool for tool in tools if tool.name in names], ToolChoice(mode))
 
 
-def _older_choice(body: Mapping[str, Any]) -> tuple[ToolChoice, str | None]:
+def _chosen_function(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
+    """In the older form a message calls one function at most."""
+    if not tools:
+        return ToolSettings()
+    settings = ToolSettings(tools)
     value = body.get("function_call")
-    if value is None or value == "auto":
-        return ToolChoice.AUTO, None
     if isinstance(value, str):
-        if value != "none":
+        if value not in ("none", "auto"):
             raise fields.invalid_word("function_call", value, ("none", "auto"))
-        return ToolChoice.NONE, None
-    if not isinstance(value, dict):
+        settings.choice = ToolChoice(value)
+    elif isinstance(value, dict):
+        settings = _named(_name(value, "function_call"), tools, "function_call")
+    elif value is not None:
         raise fields.wrong_type("function_call", "one of a string or object", value)
-    return ToolChoice.NAMED, _name(value, "function_call")
+    settings.is_parallel, settings.has_functions = False, True
+    return settings
