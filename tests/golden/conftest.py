@@ -3,20 +3,23 @@
     request  the fields of `Request` that are not at their defaults; a message's `param` is left out where it is `messages[i]`
     reply    {"blocks": ["Hello", {"Reasoning": {"text": "…"}}], "finish": "stop", "finish_word": "end_turn", "usage": {…}}
     events   one line each: {"TextDelta": {"text": "Hel"}}
+    form     the fields of `AnswerForm` that are not at their defaults, all of them where there is no file
 
 A string among blocks is text. An unknown name anywhere is a TypeError.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy import jsonio
+from proxy.apis.chat.request import AnswerForm
 from proxy.neutral import blocks, events
 from proxy.neutral.events import BlockKind, Event
 from proxy.neutral.reply import FinishReason, Reply, Usage
-from proxy.neutral.request import Message, Request, Role, Sampling
+from proxy.neutral.request import Guardrail, Message, OutputFormat, Request, Role, Sampling, Tool, ToolChoice
 
 
 class Golden:
@@ -40,7 +43,14 @@ class Golden:
             )
             for index, one in enumerate(raw.pop("messages"))
         ]
-        return Request(messages=messages, sampling=Sampling(**raw.pop("sampling", {})), **raw)
+        readers: dict[str, Callable[[Any], Any]] = {
+            "sampling": lambda fields: Sampling(**fields),
+            "tools": lambda tools: [_tool(tool) for tool in tools],
+            "tool_choice": ToolChoice,
+            "output_format": lambda fields: OutputFormat(**fields),
+            "guardrail": lambda fields: Guardrail(**fields),
+        }
+        return Request(messages=messages, **{key: readers.get(key, _same)(value) for key, value in raw.items()})
 
     def reply(self, path: Path) -> Reply:
         return _reply(self.json(path))
@@ -50,6 +60,12 @@ class Golden:
         raw = self.json(path)
         return [_reply(one) for one in (raw if isinstance(raw, list) else [raw])]
 
+    def form(self, path: Path, **others: Any) -> AnswerForm:
+        raw = self.json(path) if path.exists() else {}
+        if "free_text_tools" in raw:
+            raw["free_text_tools"] = frozenset(raw["free_text_tools"])
+        return AnswerForm(**{**others, **raw})
+
     def events(self, path: Path) -> list[Event]:
         return [_event(jsonio.decode(line)) for line in self.lines(path)]
 
@@ -58,7 +74,19 @@ def _block(raw: Any) -> Any:
     if isinstance(raw, str):
         return blocks.Text(raw)
     ((name, fields),) = raw.items()
-    return getattr(blocks, name)(**fields)
+    if "blocks" in fields:
+        fields["blocks"] = [_block(block) for block in fields["blocks"]]
+    return getattr(blocks, name)(**_with_mark(fields))
+
+
+def _tool(raw: dict[str, Any]) -> Tool:
+    return Tool(**_with_mark(raw))
+
+
+def _with_mark(raw: dict[str, Any]) -> dict[str, Any]:
+    if "cache_mark" in raw:
+        raw["cache_mark"] = blocks.CacheMark(**raw["cache_mark"])
+    return raw
 
 
 def _reply(raw: dict[str, Any]) -> Reply:

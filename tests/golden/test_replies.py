@@ -1,7 +1,7 @@
 """upstream.json -> neutral.json -> client.json.
 
 The folder's first name is the family that reads the first file; chat alone has cases that no single call gives. Where
-neutral.json is a list, it holds one reply per choice.
+neutral.json is a list, it holds one reply per choice. A form.json says how the client asked for its answer.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_upstream_to_neutral(case: Path, golden: Any) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_neutral_to_client(case: Path, golden: Any) -> None:
-    rendered = render(ENVELOPE, golden.replies(case / "neutral.json"))
+    rendered = render(ENVELOPE, golden.replies(case / "neutral.json"), golden.form(case / "form.json"))
     expected = golden.json(case / "client.json")
     assert rendered == expected
     # Key for key in the same order, as it goes over the wire.
@@ -43,4 +43,4 @@ def test_every_case_is_looked_at() -> None:
     for case in CASES:
         files = {path.name for path in case.iterdir()}
         upstream = {"upstream.json"} if case.parts[-3] in FAMILIES else set()
-        assert files == {"neutral.json", "client.json"} | upstream, case
+        assert files - {"form.json"} == {"neutral.json", "client.json"} | upstream, case

@@ -1,6 +1,7 @@
 """client.json -> neutral.json, and neutral.json -> bedrock_*.json for each model that a case is about.
 
-chat/requests/<case>    client.json  neutral.json or error.json  adapted.txt where something was
+chat/requests/<case>    client.json  neutral.json or error.json  adapted.txt where something was  form.json where it is
+                        another one than of a plain answer
 <family>/requests/<case>    neutral.json  bedrock_<generation>.json: {"model", "adapted", "stops", "headers", "body"}
 """
 
@@ -32,12 +33,13 @@ def test_client_to_neutral(case: Path, golden: Any) -> None:
     adapted = Adaptations()
     client = golden.json(case / "client.json")
     try:
-        request, _ = parse(client, adapted, max_choices=8)
+        request, form = parse(client, adapted, max_choices=8)
     except ProxyError as error:
         expected = golden.json(case / "error.json")
         assert {"status": error.status, **render_error(error)} == expected
     else:
         assert request == golden.request(case / "neutral.json")
+        assert form == golden.form(case / "form.json")
         assert adapted.header() == golden.text(case / "adapted.txt")
 
 
@@ -97,11 +99,8 @@ def test_every_case_is_looked_at() -> None:
     for case in HERE.glob("*/requests/*"):
         files = {path.name for path in case.iterdir()}
         if case.parts[-3] == "chat":
-            assert files in (
-                {"client.json", "neutral.json"},
-                {"client.json", "neutral.json", "adapted.txt"},
-                {"client.json", "error.json"},
-            ), case
+            rest = files - {"adapted.txt", "form.json"} if "neutral.json" in files else files
+            assert rest in ({"client.json", "neutral.json"}, {"client.json", "error.json"}), case
         else:
             assert case.parts[-3] in FAMILIES
             assert "neutral.json" in files

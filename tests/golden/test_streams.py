@@ -6,7 +6,7 @@
     whole.json       the same answer as InvokeModel would give it
     error.json       {"class", "error"}: in place of whole.json, what the reader raises after the last event
 
-The folder's first name is the family.
+The folder's first name is the family. Those of chat begin at events.jsonl; a form.json says how their client asked.
 """
 
 import itertools
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from proxy.apis.chat.reply import Envelope
+from proxy.apis.chat.request import AnswerForm
 from proxy.apis.chat.stream import ChatStream
 from proxy.apis.openai_error import render_error
 from proxy.bedrock.eventstream import Decoder, Frame, encode_frame
@@ -37,10 +38,12 @@ from proxy.neutral.events import (
 from proxy.neutral.fold import Fold
 
 HERE = Path(__file__).parent
-CASES = sorted(HERE.glob("*/streams/*"))
+ALL = sorted(HERE.glob("*/streams/*"))
+CASES = [case for case in ALL if case.parts[-3] != "chat"]
 WHOLE = [case for case in CASES if (case / "whole.json").exists()]
 FAILING = [case for case in CASES if (case / "error.json").exists()]
 ENVELOPE = Envelope("chatcmpl-0123456789abcdefghijklmnopqrs", 1763719200, "gpt-4o")
+FORM = AnswerForm(includes_usage=True)
 HEADERS = [(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")]
 
 
@@ -119,7 +122,7 @@ def test_upstream_to_events(case: Path, golden: Any) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_events_to_client(case: Path, golden: Any) -> None:
-    writer = ChatStream(ENVELOPE, choices=1, includes_usage=True)
+    writer = ChatStream(ENVELOPE, 1, FORM)
     sent = writer.start() + writer.send(golden.events(case / "events.jsonl"))
     if case in FAILING:
         raised = events_of(case, wire(case))[1]
@@ -128,6 +131,18 @@ def test_events_to_client(case: Path, golden: Any) -> None:
     else:
         sent += writer.close()
     assert sent.decode() == (case / "client.sse").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.parts[-3] == "chat"], ids=name)
+def test_events_to_client_in_every_form(case: Path, golden: Any) -> None:
+    events = golden.events(case / "events.jsonl")
+    check_order(events)
+    for size in (len(events), 1, 2, 3):
+        writer = ChatStream(ENVELOPE, 1, golden.form(case / "form.json"))
+        sent = writer.start()
+        for at in range(0, len(events), size):
+            sent += writer.send(events[at : at + size])
+        assert (sent + writer.close()).decode() == (case / "client.sse").read_text(encoding="utf-8")
 
 
 def cuts(frames: list[bytes]) -> Iterator[list[bytes]]:
@@ -149,7 +164,7 @@ def test_however_it_is_cut(case: Path, golden: Any) -> None:
     expected = golden.events(case / "events.jsonl")
     client = (case / "client.sse").read_bytes()
     for pieces in cuts(wire(case)):
-        writer = ChatStream(ENVELOPE, choices=1, includes_usage=True)
+        writer = ChatStream(ENVELOPE, 1, FORM)
         events, sent = [], writer.start()
         for batch in batches(case, pieces):
             events += batch
@@ -209,7 +224,10 @@ def test_events_of_a_new_kind_are_told_and_change_nothing(case: Path, golden: An
 def test_every_case_is_looked_at() -> None:
     assert {case.parts[-3] for case in CASES} <= set(FAMILIES)
     assert len(WHOLE) + len(FAILING) == len(CASES)
-    for case in CASES:
+    for case in ALL:
         files = {path.name for path in case.iterdir()}
+        if case not in CASES:
+            assert files - {"form.json"} == {"events.jsonl", "client.sse"}, case
+            continue
         outcome = "whole.json" if case in WHOLE else "error.json"
         assert files == {"upstream.jsonl", "events.jsonl", "client.sse", outcome}, case

@@ -48,11 +48,11 @@ def test_a_stream_is_openais_byte_for_byte(name: str) -> None:
     body, response = recorded(name)
     events = without_padding(response["body_text"].encode().split(b"\n\n"))
     objects = [decode(event[6:]) for event in events if event not in (b"", b"data: [DONE]")]
-    request, includes_usage = parse(body, Adaptations(), 8)
+    request, form = parse(body, Adaptations(), 8)
     assert request.stream
     first = objects[0]
     envelope = Envelope(first["id"], first["created"], first["model"], first["service_tier"])
-    stream = ChatStream(envelope, 1, includes_usage)
+    stream = ChatStream(envelope, 1, form)
     told: list[Event] = []
     for chunk in objects[1:]:
         if chunk.get("usage"):

