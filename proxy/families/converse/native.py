@@ -47,12 +47,12 @@ def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[
             fields[name] = value
         elif name not in _PASSED_ON and not (name == "top_k" and model.provider in _TOP_K):
             adapted.drop_unknown(name)
+    _reason(request, model, adapted, fields)
     if "top_k" in request.extra and model.provider in _TOP_K:
-        if model.sampling == "none":
+        if model.sampling == "none" or is_thinking(fields, model):
             adapted.drop("top_k", "This model chooses its own sampling.")
         else:
             _put(fields, _TOP_K[model.provider], request.extra["top_k"])
-    _reason(request, model, adapted, fields)
     given = request.extra.get("additionalModelRequestFields", {})
     if not isinstance(given, dict):
         raise InvalidRequest(

@@ -26,7 +26,7 @@ from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
 from proxy.neutral.request import Guardrail, Request, Role
-from proxy.routing.catalog import Model
+from proxy.routing.catalog import Feature, Model
 
 _LABEL = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]*")
 _LONGEST_LABEL = 256
@@ -97,10 +97,9 @@ def _facts(model: Model) -> Model:
         choices: tuple[Any, ...] = ("auto",) if model.forced_tools == "no" else ("auto", "any", "tool")
         return replace(model, tool_choices=choices, has_rich_tool_results=True)
     if model.provider == "meta":
-        features = model.features | {"documents"}
-        if model.id.startswith(_NO_TOOLS):
-            features -= {"tools", "tool_choice"}
-        return replace(model, features=features)
+        has_tools = not model.id.startswith(_NO_TOOLS)
+        features: set[Feature] = {feature for feature in model.features if has_tools or feature != "tools"}
+        return replace(model, features=frozenset(features | {"documents"}))
     return model
 
 

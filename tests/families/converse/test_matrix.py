@@ -99,7 +99,7 @@ REQUESTS: dict[str, Request] = {
     "around": request(service_tier="priority", metadata={"a": "b", "ü": "c"}, end_user="ann"),
     "native": request(
         extra={
-            "top_k": 5, "thinking": {"type": "enabled", "budget_tokens": 2000}, "reasoning": {"effort": "low"}, "what": 1,
+            "top_k": 5, "reasoning": {"effort": "low"}, "what": 1,
             "performanceConfig": {"latency": "optimized"},
         }
     ),
