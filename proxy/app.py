@@ -28,6 +28,7 @@ from proxy.apis.api import Api
 from proxy.apis.openai_error import render_error
 from proxy.config import Config
 from proxy.errors import (
+    Draining,
     InternalError,
     MethodNotAllowed,
     NotFound,
@@ -79,7 +80,7 @@ def create_app(
         return _json({"status": "ok"})
 
     async def is_ready(_: Request) -> Response:
-        upstream.check_ready()
+        await upstream.check_ready()
         return _json({"status": "ready"})
 
     routes = [
@@ -167,9 +168,11 @@ class Endpoint:
                 response = StreamResponse(answer, self._timeouts.keepalive_s)
             await response(scope, receive, send)
         except asyncio.CancelledError:
-            if not record.has_hung_up:
-                raise
+            # The client has left, or the grace time is over.
             task.uncancel()
+            if not record.has_hung_up and not record.status:
+                error = Draining("The proxy is shutting down.")
+                await _error_response(error, record)(scope, receive, send)
         except ProxyError as error:
             await _error_response(error, record)(scope, receive, send)
         finally:

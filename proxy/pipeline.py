@@ -187,11 +187,11 @@ class Pipeline:
             record.error_code = error.code or error.type
             yield writer.fail(error)
         except asyncio.CancelledError:
-            # Not the client's hang-up but the end of the grace time: say so rather than break off.
-            if not record.has_hung_up:
-                record.error_code = Draining.default_code
-                yield writer.fail(Draining("The proxy is shutting down."))
-            raise
+            if record.has_hung_up:
+                raise
+            # The end of the grace time: say so rather than break off.
+            record.error_code = Draining.default_code
+            yield writer.fail(Draining("The proxy is shutting down."))
         except Exception:  # noqa: BLE001  logged whole, and told to the client
             # The status has gone out: only the stream itself can still say that the answer is not whole.
             log.exception("id=%s failed in the middle of a stream", record.request_id)

@@ -43,6 +43,7 @@ class StreamResponse(EventSourceResponse):
                     self._is_sending = False
         finally:
             self._timer.cancel()
+            self._is_sending = True
         await send(_END)
 
     def _tick(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
@@ -54,6 +55,7 @@ class StreamResponse(EventSourceResponse):
             self._comment = loop.create_task(self._send_comment(send))
         self._timer = loop.call_later(max(self._keepalive_s - silent_s, 0.001), self._tick, loop, send)
 
-    @staticmethod
-    async def _send_comment(send: Send) -> None:
-        await send({"type": "http.response.body", "body": KEEPALIVE, "more_body": True})
+    async def _send_comment(self, send: Send) -> None:
+        # A chunk may have come meanwhile, or the end.
+        if not self._is_sending:
+            await send({"type": "http.response.body", "body": KEEPALIVE, "more_body": True})

@@ -72,10 +72,11 @@ class Upstream:
             await asyncio.gather(self._background, return_exceptions=True)
         await self._stack.aclose()
 
-    def check_ready(self) -> None:
-        """Raises `NotConfigured` with what the operator has to mend."""
+    async def check_ready(self) -> None:
+        """Raises `NotConfigured` with what the operator has to mend. Where credentials are missing, it looks again."""
         if self.trouble is not None:
             raise self.trouble
+        await self.identities.look(_PATIENCE_S)
         if self.identities.problem is not None:
             raise NotConfigured(self.identities.problem)
 

@@ -151,6 +151,8 @@ def _listen(config: Config) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # Now, not when the application is ready: whoever comes in between waits, and is not turned away.
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise ConfigError(f"server.port: cannot listen on {host}:{port}: {error.strerror or error}") from None
     listener.set_inheritable(True)
@@ -172,8 +174,8 @@ def _uvicorn_config(make: _Application, config: Config) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        # Streams end by themselves at the end of the grace time, with a word to the client; this is for the rest.
-        timeout_graceful_shutdown=int(config.server.grace_s) + 2,
+        # Running answers are cancelled then, and end with a word to the client. Fractions of a second will do as well.
+        timeout_graceful_shutdown=config.server.grace_s,  # type: ignore[arg-type]
     )
 
 

@@ -131,7 +131,9 @@ class Emulator:
             names.append(model.id)
             text = runtime.last_user_text(_decode(request.body), model, call.operation)
         script = self.scripts.choose(raw, names, text, call.operation)
-        check_fits(script, is_stream=call.operation in runtime.STREAMS)
+        check_fits(
+            script, is_stream=call.operation in runtime.STREAMS, is_converse=call.operation.startswith("converse")
+        )
         return script
 
     def _dispatch(self, request: Request, call: Call, script: Script) -> Reply:

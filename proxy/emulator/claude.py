@@ -6,6 +6,7 @@ Bedrock adds to the last event.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +16,7 @@ from proxy import jsonio
 from proxy.emulator.agent import choose_tools, words
 from proxy.emulator.cache import Counts, PromptCache
 from proxy.emulator.claude_facts import Traits, thinks, traits
-from proxy.emulator.claude_input import pieces, situation, text_of
+from proxy.emulator.claude_input import last_user_text, pieces, situation, text_of
 from proxy.emulator.generation import (
     Block,
     call_id,
@@ -32,8 +33,11 @@ from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.samples import sample
 from proxy.emulator.script import Script
+from proxy.emulator.signature import bind
 from proxy.emulator.tokens import tokenise
 
+REDACTED = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING"
+"""The beginning of what a user says to see redacted thinking; Anthropic documentation, "Extended thinking"."""
 THOUGHT = "The user wants an answer. The simplest one is to repeat what was said."
 
 
@@ -64,7 +68,7 @@ def answer(body: Mapping[str, Any], model: Model, script: Script, cache: PromptC
     """The answer to a valid body. Raises `Refusal` when the input is too long for the model."""
     row = pieces(body)
     room = _room(body, model, sum(piece.tokens for piece in row))
-    blocks = scripted(script) if has_content(script) else _own(body, model)
+    blocks = scripted(script, bind(body, body["messages"])) if has_content(script) else _own(body, model)
     ending = end(blocks, body["max_tokens"], body.get("stop_sequences", []), room, script)
     usage = {**input_usage(cache.account(row, model)), "output_tokens": count_output(ending.blocks)}
     if thought := count_thinking(ending.blocks):
@@ -157,7 +161,7 @@ def _room(body: Mapping[str, Any], model: Model, input_tokens: int) -> int:
 
 def _own(body: Mapping[str, Any], model: Model) -> list[Block]:
     given = traits(model)
-    blocks = [_own_thinking(body, given)] if thinks(body, given) else []
+    blocks = _own_thinking(body, given) if thinks(body, given) else []
     seen = situation(body)
     if tools := choose_tools(seen):
         calls = [
@@ -171,10 +175,14 @@ def _own(body: Mapping[str, Any], model: Model) -> list[Block]:
     return [*blocks, text_block(tokenise(text))]
 
 
-def _own_thinking(body: Mapping[str, Any], given: Traits) -> Block:
+def _own_thinking(body: Mapping[str, Any], given: Traits) -> list[Block]:
+    bound_to = bind(body, body["messages"])
+    if REDACTED in last_user_text(body):
+        data = b64encode(b"emulator" + bound_to).decode()
+        return [Block({"type": "redacted_thinking", "data": data}, [], THOUGHT)]
     default = "summarized" if given.shows_thinking else "omitted"
     is_shown = (body.get("thinking") or {}).get("display", default) != "omitted"
-    return thinking_block(tokenise(THOUGHT)) if is_shown else thinking_block([], hidden=THOUGHT)
+    return [thinking_block(tokenise(THOUGHT) if is_shown else [], bound_to, "" if is_shown else THOUGHT)]
 
 
 def _opening(value: dict[str, Any]) -> dict[str, Any]:

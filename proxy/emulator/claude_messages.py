@@ -13,6 +13,7 @@ from proxy.emulator.claude_blocks import blocks_of, check_block, check_cache_con
 from proxy.emulator.claude_facts import Traits, thinks
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
+from proxy.emulator.signature import bind, is_bound
 
 
 def check_system(body: Mapping[str, Any], model: Model) -> None:
@@ -43,6 +44,19 @@ def check_messages(body: Mapping[str, Any], model: Model, given: Traits, *, is_r
         _check_prefill(messages[-1], model, is_thinking=thinks(body, given))
     elif (body.get("thinking") or {}).get("type") == "enabled":
         _check_continued_thinking(messages)
+
+
+def check_bindings(body: Mapping[str, Any]) -> None:
+    """A thinking block stands behind the very system, tools and messages that it was given behind."""
+    messages = body["messages"]
+    for index, message in enumerate(messages):
+        for number, block in enumerate(blocks_of(message)):
+            if block["type"] == "thinking" and not is_bound(block["signature"], bind(body, messages[:index])):
+                raise invalid(
+                    f"messages.{index}.content.{number}: Invalid `signature` in `thinking` block. The block is bound to "
+                    "a different conversation. Send `system`, `tools` and all earlier messages as they were, or remove "
+                    "the thinking blocks."
+                )
 
 
 def _check_message(message: Any, index: int, model: Model, *, is_last: bool) -> None:

@@ -24,7 +24,7 @@ from proxy.emulator.claude_facts import (
     thinks,
     traits,
 )
-from proxy.emulator.claude_messages import check_messages, check_system
+from proxy.emulator.claude_messages import check_bindings, check_messages, check_system
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 
@@ -42,7 +42,7 @@ _CUSTOM_TOOL = (
 )  # fmt: skip
 
 
-def check(body: Any, model: Model) -> None:
+def check(body: Any, model: Model, *, binds_thinking: bool = False) -> None:
     """Raises `Refusal` for the first thing that Claude would not take."""
     body = fields.mapping(body, "body")
     given = traits(model)
@@ -59,6 +59,8 @@ def check(body: Any, model: Model) -> None:
     check_system(body, model)
     check_messages(body, model, given, is_recent=version == RECENT)
     check_breakpoints(body)
+    if binds_thinking and model.binds_history:
+        check_bindings(body)
 
 
 def _known_fields(version: str, betas: frozenset[str]) -> list[str]:

@@ -160,7 +160,7 @@ def _answer(native: Mapping[str, Any], model: Model, script: Script, cache: Prom
     room = model.context_tokens - sum(piece.tokens for piece in row)
     if room <= 0:
         raise invalid("Input is too long for requested model.")
-    blocks = scripted(script) if has_content(script) else _own(native, model)
+    blocks = scripted(script, b"") if has_content(script) else _own(native, model)
     ending = end(blocks, native["max_tokens"], native.get("stop_sequences", []), room, script)
     counts = cache.account(row, model)
     usage: dict[str, Any] = {"input_tokens": counts.fresh, "output_tokens": count_output(ending.blocks)}
@@ -173,7 +173,7 @@ def _answer(native: Mapping[str, Any], model: Model, script: Script, cache: Prom
 
 def _own(native: Mapping[str, Any], model: Model) -> list[Block]:
     seen = situation(native)
-    blocks = [thinking_block(tokenise(claude.THOUGHT))] if _thinks(native, model) else []
+    blocks = [thinking_block(tokenise(claude.THOUGHT), b"")] if _thinks(native, model) else []
     if tools := choose_tools(seen):
         seed = native["messages"]
         return blocks + [

@@ -46,7 +46,7 @@ def check_system(system: list[dict[str, Any]], model: Model) -> None:
 
 def check_messages(messages: list[dict[str, Any]], model: Model) -> bool:
     """Raises `Refusal` for the first thing that Converse would not take. Gives whether there are tool blocks."""
-    images, names = 0, []
+    names: list[str] = []
     for index, message in enumerate(messages):
         path = f"messages.{index}"
         if message["role"] == "system" and not model.has_system_turns:
@@ -60,14 +60,15 @@ def check_messages(messages: list[dict[str, Any]], model: Model) -> bool:
         for place in places:
             _check_block(place, message["role"], model)
         inner = [*places, *_in_results(places)]
-        images += sum(kind == "image" for _, kind, _ in inner)
+        _check_counts(inner)
         names += [value["name"] for _, kind, value in inner if kind == "document"]
         if any(kind == "document" for _, kind, _ in places) and not any(kind == "text" for _, kind, _ in places):
             raise invalid(
                 f"A document at {path}.content has no text beside it. Add a text block to the content field, and try again."
             )
     _check_roles(messages, model)
-    _check_counts(images, names)
+    if len(names) != len(set(names)):
+        raise invalid("Messages can't contain duplicate document names. Rename the document and retry your request.")
     _check_pairs(messages)
     return any(
         not block.keys().isdisjoint(("toolUse", "toolResult")) for message in messages for block in message["content"]
@@ -208,13 +209,12 @@ def _check_roles(messages: list[dict[str, Any]], model: Model) -> None:
         )
 
 
-def _check_counts(images: int, names: list[str]) -> None:
-    if images > MAX_IMAGES:
-        raise invalid(f"The number of images exceeds the limit of {MAX_IMAGES}: {images}.")
-    if len(names) > MAX_DOCUMENTS:
-        raise invalid(f"The number of documents exceeds the limit of {MAX_DOCUMENTS}: {len(names)}.")
-    if len(names) != len(set(names)):
-        raise invalid("Messages can't contain duplicate document names. Rename the document and retry your request.")
+def _check_counts(places: list[Place]) -> None:
+    """So many of a message, those in tool results counted with."""
+    for wanted, most in (("image", MAX_IMAGES), ("document", MAX_DOCUMENTS)):
+        found = sum(kind == wanted for _, kind, _ in places)
+        if found > most:
+            raise invalid(f"The number of {wanted}s exceeds the limit of {most}: {found}.")
 
 
 def _check_pairs(messages: list[dict[str, Any]]) -> None:

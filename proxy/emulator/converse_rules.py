@@ -32,8 +32,10 @@ _NO_SCHEMA_KEYS = ("$defs", "$ref", "$schema", "definitions")
 """What Nova does not take in the input schema of a tool."""
 
 
-def check(body: Any, model: Model, *, is_stream: bool, shape: str = "") -> dict[str, Any]:
+def check(body: Any, model: Model, *, is_stream: bool, binds_thinking: bool = False, shape: str = "") -> dict[str, Any]:
     """The body in Claude's shapes. Raises `Refusal` for the first thing that Converse, or the model, would not take."""
+    if is_stream and not model.streams:
+        raise invalid("The model is not supported for streaming.")
     service_model.check(body, shape or ("ConverseStreamRequest" if is_stream else "ConverseRequest"))
     _check_fields(body, model)
     check_system(body.get("system", []), model)
@@ -45,7 +47,7 @@ def check(body: Any, model: Model, *, is_stream: bool, shape: str = "") -> dict[
     _check_output(body.get("outputConfig", {}), model)
     native = to_claude(body, model)
     if model.family == "claude":
-        _check_as_claude(body, native, model)
+        _check_as_claude(body, native, model, binds_thinking=binds_thinking)
     else:
         _check_native_fields(body, model)
         _check_points(native, model)
@@ -162,15 +164,18 @@ def _check_output(config: Mapping[str, Any], model: Model) -> None:
         raise unsupported("outputConfig.effort")
 
 
-def _check_as_claude(body: Mapping[str, Any], native: dict[str, Any], model: Model) -> None:
+def _check_as_claude(body: Mapping[str, Any], native: dict[str, Any], model: Model, *, binds_thinking: bool) -> None:
     plain = to_claude({**body, "additionalModelRequestFields": {}}, model)
     for name in conflicts(body, plain):
         raise invalid(f"The additional field {name} conflicts with an existing field.")
+    for tool in native.get("tools", []):
+        if isinstance(tool, dict) and str(tool.get("type", "")).startswith("tool_search"):
+            raise invalid(f"{WRAPPED}'{model.name}' does not support tool types: {tool['type']}.")
     for name in ("compaction", "context_management"):
         if name in native:
             raise invalid(f"{WRAPPED}{name}: Extra inputs are not permitted")
     try:
-        claude_rules.check(native, model)
+        claude_rules.check(native, model, binds_thinking=binds_thinking)
     except Refusal as refusal:
         raise Refusal(refusal.type, WRAPPED + refusal.message, status=refusal.status) from None
 

@@ -24,7 +24,7 @@ def answer(
         body = jsonio.decode(raw)
     except jsonio.UNREADABLE:
         raise invalid("The request body is not valid JSON.") from None
-    native = converse_rules.check(body, model, is_stream=is_stream)
+    native = converse_rules.check(body, model, is_stream=is_stream, binds_thinking=settings.binds_thinking)
     verdict = _find_guardrail(body.get("guardrailConfig", {}), region, settings)
     given = converse.answer(body, native, model, script, cache, verdict)
     if not is_stream:

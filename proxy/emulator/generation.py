@@ -13,7 +13,7 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.emulator.script import Script
-from proxy.emulator.signature import sign_thinking
+from proxy.emulator.signature import sign_again, sign_thinking
 from proxy.emulator.tokens import count, cut, tokenise
 
 
@@ -48,9 +48,10 @@ def text_block(pieces: list[str]) -> Block:
     return Block({"type": "text", "text": "".join(pieces)}, pieces)
 
 
-def thinking_block(pieces: list[str], hidden: str = "") -> Block:
+def thinking_block(pieces: list[str], bound_to: bytes, hidden: str = "") -> Block:
+    """`bound_to`: what `signature.bind` gives for the request."""
     text = "".join(pieces)
-    return Block({"type": "thinking", "thinking": text, "signature": sign_thinking(text)}, pieces, hidden)
+    return Block({"type": "thinking", "thinking": text, "signature": sign_thinking(text, bound_to)}, pieces, hidden)
 
 
 def tool_block(id: str, name: str, arguments: Any) -> Block:
@@ -67,11 +68,11 @@ def has_content(script: Script) -> bool:
     return script.text is not None or script.thinking is not None or script.content is not None
 
 
-def scripted(script: Script) -> list[Block]:
+def scripted(script: Script, bound_to: bytes) -> list[Block]:
     """The blocks of a script that says what is answered."""
     blocks = []
     if script.thinking is not None:
-        blocks.append(thinking_block(_pieces(script.thinking)))
+        blocks.append(thinking_block(_pieces(script.thinking), bound_to))
     if script.text is not None:
         blocks.append(text_block(_pieces(script.text)))
     for value in script.content or []:
@@ -80,7 +81,7 @@ def scripted(script: Script) -> list[Block]:
                 blocks.append(Block(value, tokenise(str(value.get("text", "")))))
             case "thinking":
                 text = str(value.get("thinking", ""))
-                blocks.append(Block({"signature": sign_thinking(text), **value}, tokenise(text)))
+                blocks.append(Block({"signature": sign_thinking(text, bound_to), **value}, tokenise(text)))
             case "tool_use" | "server_tool_use":
                 blocks.append(Block(value, tokenise(jsonio.encode(value.get("input", {})).decode())))
             case _:
@@ -106,7 +107,7 @@ def count_output(blocks: Iterable[Block]) -> int:
 
 
 def count_thinking(blocks: Iterable[Block]) -> int:
-    return count_output(block for block in blocks if block.type == "thinking")
+    return count_output(block for block in blocks if block.type in ("thinking", "redacted_thinking"))
 
 
 def _limit(blocks: list[Block], max_tokens: int, stops: list[str]) -> Ending:
@@ -148,7 +149,7 @@ def _cut(block: Block, length: int) -> Block:
             value["text"] = "".join(pieces)
         case "thinking" if block.pieces:
             value["thinking"] = "".join(pieces)
-            value["signature"] = sign_thinking(value["thinking"])
+            value["signature"] = sign_again(value["thinking"], value["signature"])
         case "tool_use":
             value["input"] = {}
     return Block(value, pieces, block.hidden[:length])

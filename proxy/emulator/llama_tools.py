@@ -31,6 +31,7 @@ _CLOSING = re.compile(
     r"|Should you decide to return the function call\(s\),[^\n]*"
     r"|You SHOULD NOT include any other text in the response\.?)"
 )
+_ONE_ONLY = re.compile(r"\bonly one (?:function|tool)", re.IGNORECASE)
 _JSON, _PYTHONIC, _TAGS = "json", "pythonic", "tags"
 
 
@@ -60,7 +61,7 @@ def read_offer(prompt: Prompt) -> Offer:
         elif role == "ipython":
             seen.results.append(text)
     seen.has_spoken = not seen.results
-    seen.is_parallel = offer.syntax == _PYTHONIC
+    seen.is_parallel = offer.syntax == _PYTHONIC and not _ONE_ONLY.search(seen.system)
     offer.has_python_tag = "Environment: ipython" in seen.system
     _heed_prefill(offer, prompt.prefill)
     return offer
@@ -149,7 +150,8 @@ def _schema(parameters: Any) -> Any:
 
 def _pythonic(name: str, arguments: Any) -> str:
     given = arguments if isinstance(arguments, dict) else {}
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+    written = [f"{key}={value!r}" if key.isidentifier() else f"**{ {key: value}!r}" for key, value in given.items()]
+    return f"{name}({', '.join(written)})"
 
 
 def _worded(value: Any) -> Any:

@@ -65,6 +65,7 @@ class Model:
     effort_field: str = ""
     efforts: tuple[str, ...] = ()
     bare_efforts: tuple[str, ...] = ()
+    binds_history: bool = False
     end_of_life: date | None = None
 
     @property
@@ -98,6 +99,7 @@ def _read_model(row: Mapping[str, Any]) -> Model:
         | {
             "title": row.get("name", row["id"]),
             "features": frozenset(row.get("features", ())),
+            "binds_history": row.get("thinking", {}).get("binds_history", False),
             "has_images": "images" in row.get("features", ()),
             "end_of_life": date.fromisoformat(end) if isinstance(end, str) else end,
         }

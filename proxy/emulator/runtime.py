@@ -149,7 +149,7 @@ def _read_body(request: Request, model: Model, call: Call, settings: Settings) -
     except (ValueError, RecursionError):
         raise llama_rules.malformed() from None
     if model.family == "claude":
-        claude_rules.check(body, model)
+        claude_rules.check(body, model, binds_thinking=settings.binds_thinking)
     else:
         llama_rules.check(body, model)
         call.faults = llama_rules.read_prompt(body["prompt"], model, len(body.get("images", []))).faults

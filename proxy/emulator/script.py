@@ -156,11 +156,13 @@ class Scripts:
         return self._uses[key] <= script.times
 
 
-def check_fits(script: Script, is_stream: bool) -> None:
+def check_fits(script: Script, *, is_stream: bool, is_converse: bool = False) -> None:
     """Raises `BadScript` when the script contradicts itself, or asks a plain answer for what only a stream can do."""
     if script.error is not None and (script.raw is not None or script.fault is not None):
         raise BadScript("an error cannot stand beside raw or fault")
     if script.fault is None:
         return
+    if script.fault.kind == "claude_error" and is_converse:
+        raise BadScript("the fault 'claude_error' is one of InvokeModel")
     if script.fault.kind not in _FOR_ANY_ANSWER and (script.raw is not None or not is_stream):
         raise BadScript(f"the fault {script.fault.kind!r} needs the events of a stream")

@@ -58,6 +58,8 @@ class Settings:
     enforces_end_of_life: bool = False
     has_strict_prompts: bool = False
     """Refuse a Llama prompt that is not a whole template of its generation, instead of noting it in the call."""
+    binds_thinking: bool = False
+    """Refuse, for the models that do so in newer accounts, a thinking block behind another conversation than its own."""
     max_calls: int = 1000
     """How many calls are remembered."""
     max_cached: int = 1000

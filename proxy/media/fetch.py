@@ -29,7 +29,7 @@ _CODES: dict[Kind, str] = {"image": "invalid_image_url", "file": "invalid_file_u
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": f"bedrock-proxy/{__version__}"}
 _REDIRECTS = (301, 302, 303, 307, 308)
 _CONNECTIONS = 100
-"""At a time, for all requests of this process."""
+"""At a time, for all requests of this process. Waiting for one is a part of `connect_s`."""
 _LONGEST_URL = 8_192
 _AS_IT_STANDS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 """The characters of RFC 3986. A URL of these alone is sent as it is: some are signed, and would not survive quoting."""

@@ -82,10 +82,10 @@ def test_an_unreadable_script_says_why(text, why):
 )
 def test_contradictions(script, is_stream, why):
     if why is None:
-        check_fits(script, is_stream)
+        check_fits(script, is_stream=is_stream)
         return
     with pytest.raises(BadScript) as bad:
-        check_fits(script, is_stream)
+        check_fits(script, is_stream=is_stream)
     assert str(bad.value) == why
 
 

@@ -21,12 +21,10 @@ NATIVE_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
         "amazon": frozenset({"inferenceConfig", "reasoningConfig"}),
         "anthropic": frozenset({"anthropic_beta", "output_config", "thinking"}),
         "cohere": frozenset({"documents", "k", "search_queries_only"}),
-        "openai": frozenset({"reasoning"}),
         "qwen": frozenset({"reasoning_config"}),
-        "xai": frozenset({"reasoning"}),
     }
 )
-"""By provider. `reasoning_effort`, which every OpenAI client has, and `top_k` are below."""
+"""By provider, beside `top_k` and the field of the model's effort."""
 _TOP_K: Mapping[str, str] = MappingProxyType(
     {"amazon": "inferenceConfig.topK", "anthropic": "top_k", "cohere": "k", "mistral": "top_k"}
 )
@@ -43,18 +41,18 @@ _LEAST_BUDGET = 1_024
 def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[str, Any]:
     """Reasoning, and what the client sent under the model's own names. Unknown fields are dropped and reported."""
     fields: dict[str, Any] = {}
-    known = NATIVE_FIELDS.get(model.provider, frozenset())
+    known = {*NATIVE_FIELDS.get(model.provider, ()), (model.effort_field or "").split(".")[0]}
     for name, value in request.extra.items():
         if name in known:
             fields[name] = value
         elif name not in _PASSED_ON and not (name == "top_k" and model.provider in _TOP_K):
             adapted.drop_unknown(name)
+    _reason(request, model, adapted, fields)
     if "top_k" in request.extra and model.provider in _TOP_K:
-        if model.sampling == "none":
+        if model.sampling == "none" or is_thinking(fields, model):
             adapted.drop("top_k", "This model chooses its own sampling.")
         else:
             _put(fields, _TOP_K[model.provider], request.extra["top_k"])
-    _reason(request, model, adapted, fields)
     given = request.extra.get("additionalModelRequestFields", {})
     if not isinstance(given, dict):
         raise InvalidRequest(
@@ -65,10 +63,12 @@ def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[
     return {**fields, **given}
 
 
-def is_thinking(fields: Mapping[str, Any]) -> bool:
-    """Claude: was it asked to?"""
+def is_thinking(fields: Mapping[str, Any], model: Model) -> bool:
+    """Does Claude think, asked to or by itself?"""
     thinking = fields.get("thinking")
-    return isinstance(thinking, dict) and thinking.get("type") != "disabled"
+    if isinstance(thinking, dict):
+        return thinking.get("type") != "disabled"
+    return model.thinking is not None and model.thinking.default != "off"
 
 
 def _reason(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:

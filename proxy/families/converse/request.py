@@ -26,7 +26,7 @@ from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
 from proxy.neutral.request import Guardrail, Request, Role
-from proxy.routing.catalog import Model
+from proxy.routing.catalog import Feature, Model
 
 _LABEL = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]*")
 _LONGEST_LABEL = 256
@@ -34,6 +34,8 @@ _MOST_LABELS = 16
 _MOST_PATHS = 10
 _NO_USER_BEHIND_RESULTS = frozenset({"mistral", "writer"})
 """Providers whose models refuse a user's word right behind a tool's: "Unexpected role 'user' after role 'tool'"."""
+_NO_TOOLS = ("meta.llama3-2-1b-", "meta.llama3-2-3b-")
+"""Trained for tools, but Converse gives them none."""
 _NO_FLEXIBILITY = "This model chooses its own sampling."
 
 
@@ -47,7 +49,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         param = "thinking" if "thinking" in request.extra else request.param("reasoning_effort")
         adapted.change(param, "off-for-this-turn", "The reasoning that led to the last calls is not there.")
         del fields["thinking"]
-    if native.is_thinking(fields):
+    if native.is_thinking(fields, model):
         choices = ("auto",) if model.forced_tools != "yes" else model.tool_choices
         model = replace(model, sampling="none", has_prefill=False, tool_choices=choices)
     if not model.has_rich_tool_results:
@@ -95,7 +97,9 @@ def _facts(model: Model) -> Model:
         choices: tuple[Any, ...] = ("auto",) if model.forced_tools == "no" else ("auto", "any", "tool")
         return replace(model, tool_choices=choices, has_rich_tool_results=True)
     if model.provider == "meta":
-        return replace(model, features=model.features | {"documents"})
+        has_tools = not model.id.startswith(_NO_TOOLS)
+        features: set[Feature] = {feature for feature in model.features if has_tools or feature != "tools"}
+        return replace(model, features=frozenset(features | {"documents"}))
     return model
 
 
@@ -192,7 +196,7 @@ def _around(
     if model.provider == "anthropic":
         if stops:
             paths.append("/stop_sequence")
-        if native.is_thinking(fields):
+        if native.is_thinking(fields, model):
             paths.append("/usage/output_tokens_details")
     if paths:
         around["additionalModelResponseFieldPaths"] = list(dict.fromkeys(paths))[:_MOST_PATHS]
