@@ -56,7 +56,7 @@ class Aws(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str | None = None
     """A model id, inference profile or ARN of Bedrock; the entry's own name when left out."""
-    family: Literal["claude", "llama2", "llama3", "llama4"] | None = None
+    family: Literal["claude", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "converse"] | None = None
     """For ARNs that do not tell their model: how to talk to it."""
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Where it differs from the family's."""
