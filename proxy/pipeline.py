@@ -103,15 +103,15 @@ class Pipeline:
         target = self._upstream.resolve(asked.request.model)
         record.model, record.is_stream, record.target = asked.request.model, asked.request.stream, target.model_id
         form = _form(asked.request.output_format, adapted)
-        request = await self._prepare(asked.request, target, record)
+        request = await self._prepare(asked.request, target, adapted, record)
         exchange = await self._exchange(request, target, adapted, headers, record)
         if request.stream:
             return await self._stream(asked, exchange, form, record)
         return await self._whole(asked, exchange, form, record)
 
-    async def _prepare(self, request: Request, target: Target, record: Record) -> Request:
+    async def _prepare(self, request: Request, target: Target, adapted: Adaptations, record: Record) -> Request:
         """The request with what it only names: the images behind its URLs, the thoughts behind its calls."""
-        messages = await self._media.load(request.messages)
+        messages = await self._media.load(request.messages, adapted)
         bare_calls = calls_without_thought(messages)
         if bare_calls and FAMILIES[target.model.family].takes_thoughts:
             messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
