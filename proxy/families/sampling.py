@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
 from proxy.routing.catalog import Model
@@ -18,7 +19,15 @@ def max_tokens(request: Request, model: Model, adapted: Adaptations) -> int:
     if asked is None:
         return min(model.max_output_tokens, _USEFUL_OUTPUT_TOKENS)
     if asked > model.max_output_tokens:
-        adapted.take(request.param("max_tokens"), asked, model.max_output_tokens)
+        param = request.param("max_tokens")
+        if adapted.is_strict:
+            raise InvalidRequest(
+                f"{param} is too large: {asked}. This model supports at most {model.max_output_tokens} completion tokens, "
+                f"whereas you provided {asked}.",
+                param=param,
+                code="invalid_value",
+            )
+        adapted.take(param, asked, model.max_output_tokens)
         return model.max_output_tokens
     return asked
 
