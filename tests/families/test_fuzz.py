@@ -148,7 +148,7 @@ def check_texts(blocks: Any) -> list[str]:
     assert isinstance(blocks, list)
     assert blocks
     for block in blocks:
-        assert set(block) == {"type", "text"}
+        assert set(block) - {"cache_control"} == {"type", "text"}
         assert block["type"] == "text"
         assert block["text"].strip()
     return [block["text"] for block in blocks]

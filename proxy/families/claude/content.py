@@ -13,10 +13,11 @@ A cache mark is a field of the block before it. Source: Anthropic API documentat
 from __future__ import annotations
 
 from base64 import b64decode
-from typing import Any
+from typing import Any, Literal
 
 from proxy import jsonio
 from proxy.errors import InvalidRequest
+from proxy.families.claude.reply import FAMILY
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
@@ -25,7 +26,6 @@ from proxy.routing.catalog import Model
 
 Json = dict[str, Any]
 
-FAMILY = "claude"
 _MOST_MARKS = 4
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
 _LONGEST_ID = 64
@@ -48,9 +48,9 @@ class ContentWriter:
         for block in message.blocks:
             if isinstance(block, CacheMark):
                 self.mark(out[-1] if out else None, block)
-            elif isinstance(block, Reasoning) and not (self._keeps_reasoning and block.family == FAMILY):
+            elif isinstance(block, Reasoning) and not (self._keeps_reasoning and is_own_thought(block)):
                 self._adapted.drop(f"{message.param}.thinking_blocks", "The model cannot use it here.")
-            elif not (isinstance(block, Text) and not block.text.strip()):
+            elif not is_blank(block):
                 out.append(self._block(block))
         return out
 
@@ -62,17 +62,29 @@ class ContentWriter:
         if not self._model.cache_points:
             self._adapted.drop(mark.param, "This model has no prompt cache.")
             return
-        control = {"type": "ephemeral"}
-        if mark.ttl is not None and mark.ttl in self._model.cache_ttls:
-            control["ttl"] = mark.ttl
-        elif mark.ttl is not None:
-            self._adapted.change(mark.param, f"{mark.ttl}->{self._model.cache_ttls[0]}", "It keeps prompts no longer.")
-        block["cache_control"] = control
+        ttl = mark.ttl
+        if ttl is not None and ttl not in self._model.cache_ttls:
+            self._adapted.change(f"{mark.param}.ttl", "5m", "It keeps prompts no longer.")
+            ttl = None
+        is_marked = "cache_control" in block
+        block["cache_control"] = {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
+        if is_marked:
+            return
         self._marked.append((block, mark.param))
         if len(self._marked) > _MOST_MARKS:
             unmarked, param = self._marked.pop(0)
             del unmarked["cache_control"]
             self._adapted.drop(param, "A request can have four cache marks.")
+
+    def settle_marks(self) -> None:
+        """Once everything is written: no mark may live longer than one in front of it."""
+        shortest = "1h"
+        for block, param in self._marked:
+            control = block["cache_control"]
+            if shortest == "5m" and control.get("ttl") == "1h":
+                self._adapted.change(f"{param}.ttl", "5m", "It cannot be kept longer than what is marked before it.")
+                del control["ttl"]
+            shortest = control.get("ttl", "5m")
 
     def _block(self, block: Block) -> Json:
         match block:
@@ -81,7 +93,7 @@ class ContentWriter:
             case Image():
                 return self._image(block)
             case Document():
-                return _document(block)
+                return self._document(block)
             case Reasoning(_, _, redacted) if redacted:
                 return {"type": "redacted_thinking", "data": redacted}
             case Reasoning(text, signature):
@@ -91,7 +103,7 @@ class ContentWriter:
                     "type": "tool_use",
                     "id": self._new_id(block.id),
                     "name": safe(block.name),
-                    "input": jsonio.decode(block.arguments),
+                    "input": jsonio.decode(block.arguments or "{}"),
                 }
             case ToolResult():
                 return self._result(block)
@@ -99,19 +111,26 @@ class ContentWriter:
                 raise AssertionError("a mark is a field of the block before it")
 
     def _image(self, image: Image) -> Json:
-        if "images" not in self._model.features:
+        self._check_feature("images", image.param)
+        return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
+
+    def _document(self, document: Document) -> Json:
+        self._check_feature("documents", document.param)
+        return _document(document)
+
+    def _check_feature(self, feature: Literal["images", "documents"], param: str) -> None:
+        if feature not in self._model.features:
             raise InvalidRequest(
-                f"Unsupported value: '{image.param}' does not support images with this model.",
-                param=image.param,
+                f"Unsupported value: '{param}' does not support {feature} with this model.",
+                param=param,
                 code="unsupported_value",
             )
-        return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": image.data}}
 
     def _result(self, result: ToolResult) -> Json:
         content: list[Json] = []
         out: Json = {"type": "tool_result", "tool_use_id": self._ids.get(result.tool_use_id, safe(result.tool_use_id))}
         for block in result.blocks:
-            if not (isinstance(block, Text) and not block.text.strip()):
+            if not is_blank(block):
                 content.append(self._block(block))
         if content:
             out["content"] = content
@@ -129,6 +148,15 @@ class ContentWriter:
         self._taken.add(wire_id)
         self._ids[client_id] = wire_id
         return wire_id
+
+
+def is_own_thought(block: Block) -> bool:
+    """Only what Claude has sealed itself may go back to it."""
+    return isinstance(block, Reasoning) and block.family == FAMILY and bool(block.signature or block.redacted)
+
+
+def is_blank(block: Block) -> bool:
+    return isinstance(block, Text) and not block.text.strip()
 
 
 def _document(document: Document) -> Json:

@@ -34,6 +34,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
         "compaction": FinishReason.LENGTH,
     }
 )
+FAMILY = "claude"
 REASONING_BLOCKS = frozenset({"thinking", "redacted_thinking"})
 """The second has no text that could be read."""
 
@@ -81,14 +82,15 @@ def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
 
 
 def parse(body: bytes, call: Call) -> Reply:
-    """The arguments of the call's answer tool, where it has one, are the text of the answer (see `ClaudeStream`)."""
+    """The arguments of the call's answer tool, where it has one, are the text of the answer (see `ClaudeStream`).
+
+    A call that `max_tokens` cut off is given as Bedrock gives it; the finish says that it is not complete.
+    """
     try:
         answer = _read(body)
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
-    has_answered = any(wire.type == "tool_use" and wire.name == call.answer_tool for wire in answer.content)
-    wires = [wire for wire in answer.content if not (has_answered and wire.type == "text")]
-    blocks = [block for wire in wires if (block := _read_block(wire, call)) is not None]
+    blocks, has_answered = _blocks(answer.content, call)
     finish = finish_reason(answer.stop_reason, answer.guardrail_action)
     if has_answered and finish is FinishReason.TOOL_USE and not any(isinstance(block, ToolUse) for block in blocks):
         finish = FinishReason.STOP
@@ -109,17 +111,28 @@ def parse(body: bytes, call: Call) -> Reply:
     )
 
 
-def _read_block(block: _Block, call: Call) -> ReplyBlock | None:
-    if block.type == "text":
-        return Text(block.text)
-    if block.type in REASONING_BLOCKS:
-        return Reasoning(block.thinking, block.signature, block.data, family="claude")
-    if block.type != "tool_use":
-        return None
-    arguments = bytes(block.input).decode()
-    if block.name == call.answer_tool:
-        if call.answer_key is None:
-            return Text(arguments)
-        unwrapper = Unwrapper(call.answer_key)
-        return Text(unwrapper.feed(arguments) + unwrapper.flush())
-    return ToolUse(block.id, call.names.to_client(block.name), arguments)
+def _blocks(wires: list[_Block], call: Call) -> tuple[list[ReplyBlock], bool]:
+    """(blocks, was the answer tool called)"""
+    blocks: list[ReplyBlock] = []
+    talk: list[ReplyBlock] = []
+    has_answered = False
+    for wire in wires:
+        if wire.type == "text":
+            (blocks if call.answer_tool is None else talk).append(Text(wire.text))
+        elif wire.type in REASONING_BLOCKS:
+            blocks.append(Reasoning(wire.thinking, wire.signature, wire.data, family=FAMILY))
+        elif wire.type == "tool_use" and wire.name != call.answer_tool:
+            blocks += talk
+            talk = []
+            blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), bytes(wire.input).decode()))
+        elif wire.type == "tool_use" and not has_answered:
+            has_answered, talk = True, []
+            blocks.append(Text(_unwrapped(bytes(wire.input).decode(), call.answer_key)))
+    return (blocks if has_answered else blocks + talk), has_answered
+
+
+def _unwrapped(arguments: str, key: str | None) -> str:
+    if key is None:
+        return arguments
+    unwrapper = Unwrapper(key)
+    return unwrapper.feed(arguments) + unwrapper.flush()

@@ -17,15 +17,15 @@ from typing import Any
 from proxy import jsonio
 from proxy.families import sampling
 from proxy.families.call import Call
-from proxy.families.claude.content import ContentWriter
+from proxy.families.claude.content import ContentWriter, is_blank, is_own_thought
 from proxy.families.claude.thinking import Plan, off, plan
-from proxy.families.claude.tools import is_forced, tool_fields
+from proxy.families.claude.tools import must_answer, must_call, tool_fields
 from proxy.families.claude.turns import conversation, text_block
 from proxy.families.invoke import invoke_headers
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Reasoning, ToolResult, ToolUse
-from proxy.neutral.request import OutputFormat, Request, Role
+from proxy.neutral.blocks import CacheMark, Reasoning, ToolResult
+from proxy.neutral.request import Message, OutputFormat, Request, Role
 from proxy.routing.catalog import Model
 from proxy.schemas.structured import native
 
@@ -42,6 +42,9 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     max_tokens = sampling.max_tokens(request, model, adapted)
     schema, by_tool = _output(request, model)
     thinking = _thinking(request, model, max_tokens, by_tool, adapted)
+    if schema is not None or by_tool is not None:
+        # What is begun already can follow no schema.
+        model = replace(model, has_prefill=False)
     if thinking.is_on:
         # While it thinks it samples as it likes and goes on from no assistant message.
         model = replace(model, sampling="none", has_prefill=False)
@@ -49,6 +52,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     can_force = model.forced_tools != "no" and not thinking.is_on
     tools = tool_fields(request, model, adapted, writer, output=by_tool, can_force=can_force)
     system, messages = conversation(request.messages, model, adapted, writer)
+    writer.settle_marks()
     is_bare_json = request.output_format is not None and request.output_format.schema is None
     if is_bare_json:
         tools.instructions.append(_BARE_JSON)
@@ -97,28 +101,39 @@ def _thinking(
     request: Request, model: Model, max_tokens: int, by_tool: OutputFormat | None, adapted: Adaptations
 ) -> Plan:
     thinking = plan(request, model, max_tokens, adapted)
-    param = request.param("reasoning_effort")
-    facts = model.thinking
-    if not thinking.is_on or facts is None:
-        return thinking
-    if thinking.thinking is not None and thinking.thinking["type"] == "enabled" and _has_lost_its_thought(request):
-        adapted.change(param, "off", "The thought behind the last call of a tool has not come back.")
+    param = request.param(thinking.param)
+    if thinking.is_on and (thinking.thinking or {}).get("type") == "enabled" and _lacks_thought(request.messages):
+        adapted.change(param, "off-for-this-turn", "The thought behind the last call of a tool has not come back.")
         return Plan()
-    can_be_off = model.forced_tools != "no" and "disabled" in facts.modes
-    if is_forced(request, by_tool) and not thinking.is_asked and can_be_off:
+    facts = model.thinking
+    if not thinking.is_on or facts is None or model.forced_tools == "no" or "disabled" not in facts.modes:
+        return thinking
+    if not thinking.is_asked and (must_call(request) or (by_tool is not None and must_answer(request))):
         # Thinking is this model's habit, the call is the client's word.
+        return off(facts, param, adapted)
+    if model.forced_tools == "yes" and must_call(request) and thinking.param != "thinking":
+        adapted.change(param, "off-for-this-turn", "This model does not think where it is told what to call.")
         return off(facts, param, adapted)
     return thinking
 
 
-def _has_lost_its_thought(request: Request) -> bool:
-    """In the middle of calling tools, a model that thinks by budget insists on the thought that led there."""
-    messages = [message for message in request.messages if message.role is not Role.SYSTEM]
-    if len(messages) < 2 or not any(isinstance(block, ToolResult) for block in messages[-1].blocks):
+def _lacks_thought(messages: list[Message]) -> bool:
+    """In the middle of calling tools, a model that thinks by a budget wants the thought that led there first."""
+    end = len(messages)
+    while end and messages[end - 1].role is not Role.ASSISTANT:
+        end -= 1
+    if not any(isinstance(block, ToolResult) for message in messages[end:] for block in message.blocks):
         return False
-    last = next((message for message in reversed(messages) if message.role is Role.ASSISTANT), messages[0])
-    has_calls = any(isinstance(block, ToolUse) for block in last.blocks)
-    return has_calls and not any(isinstance(block, Reasoning) for block in last.blocks)
+    begin = end
+    while begin and messages[begin - 1].role is Role.ASSISTANT:
+        begin -= 1
+    for message in messages[begin:end]:
+        for block in message.blocks:
+            if is_own_thought(block):
+                return False
+            if not (isinstance(block, Reasoning | CacheMark) or is_blank(block)):
+                return True
+    return False
 
 
 def _extra(
@@ -140,16 +155,27 @@ def _extra(
         if name == "top_k" and model.sampling == "none":
             adapted.drop(name, "This model chooses its own sampling.")
         elif name == "output_config" and isinstance(value, dict):
+            for key in config.keys() & value.keys():
+                adapted.drop(_param_of(key, request), "The request has Claude's own field `output_config`.")
             config |= value
+        elif name == "thinking" and isinstance(value, dict):
+            continue  # it is the plan
         elif name in _NATIVE_FIELDS:
             body[name] = value
         elif name != "performanceConfig":
             adapted.drop_unknown(name)
     if config:
         body["output_config"] = config
-    if thinking.betas:
-        given = body.get("anthropic_beta")
-        body["anthropic_beta"] = [*(given if isinstance(given, list) else []), *thinking.betas]
+    beta = model.thinking.effort_beta if model.thinking is not None and "effort" in config else None
+    given = body.get("anthropic_beta", [])
+    if beta is not None and isinstance(given, list) and beta not in given:
+        body["anthropic_beta"] = [*given, beta]
+
+
+def _param_of(key: str, request: Request) -> str:
+    """What the client wrote that a field of `output_config` is made from."""
+    output = request.output_format
+    return output.param if key == "format" and output is not None else request.param("reasoning_effort")
 
 
 def _sampling(request: Request, model: Model, adapted: Adaptations) -> dict[str, float]:

@@ -82,8 +82,12 @@ _CHARACTERS_A_TOKEN = 4
 class ClaudeStream:
     """One per answer. It takes frames as they come and gives the events they make.
 
-    The arguments of the call's answer tool, where it has one, are the text of the answer. A model that talks before it
-    gives such an answer has its talk left out: the client asked for JSON.
+    The arguments of the call's answer tool, where it has one, are the text of the answer, the first time that it is called.
+    A model that talks beside such an answer has its talk left out: the client asked for JSON. So talk waits, until another
+    tool is called or the end has come without an answer.
+
+    A call that `max_tokens` cuts off has begun to be told when it breaks off: its arguments stay the text they are, no
+    JSON, and the finish says that the answer is not complete. OpenAI's own streams do the same.
     """
 
     __slots__ = (
@@ -115,7 +119,8 @@ class ClaudeStream:
         self._has_arguments = False
         self._is_answering = False
         self._has_answered = False
-        self._talk: list[str] = []
+        self._talk: list[list[str]] = []
+        """The pieces of each block that waits."""
         self._word: str | None = None
         self._stop_sequence: str | None = None
         self._guardrail_action: str | None = None
@@ -139,13 +144,13 @@ class ClaudeStream:
                 self._guardrail_action = INTERVENED
             delta = event.delta
             if event.type == "content_block_delta" and delta is not None and delta.type == "text_delta":
-                if self._open is not BlockKind.TEXT:
+                if self._open is not BlockKind.TEXT or self._is_answering:
                     self._start(BlockKind.TEXT, out)
                 self._output_size += len(delta.text)
                 if self._answer_tool is None:
                     out.append(TextDelta(delta.text))
                 else:
-                    self._talk.append(delta.text)
+                    self._talk[-1].append(delta.text)
             else:
                 self._rare(event, inner, out)
         return out
@@ -190,8 +195,9 @@ class ClaudeStream:
             raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
         match delta.type:
             case "input_json_delta":
-                if delta.partial_json:
-                    self._output_size += len(delta.partial_json)
+                self._output_size += len(delta.partial_json)
+                # Some belong to blocks that were left out: what they are of was told when they began.
+                if delta.partial_json and (self._open is BlockKind.TOOL_USE or self._is_answering):
                     self._has_arguments = True
                     self._say(delta.partial_json, out)
             case "thinking_delta":
@@ -200,6 +206,8 @@ class ClaudeStream:
                 self._output_size += len(delta.thinking)
                 out.append(ReasoningDelta(delta.thinking))
             case "signature_delta":
+                if self._open is not BlockKind.REASONING:
+                    self._start(BlockKind.REASONING, out)
                 out.append(ReasoningSeal(signature=delta.signature))
             case other:
                 out.append(Unrecognised(f"Claude delta {other!r}"))
@@ -218,7 +226,10 @@ class ClaudeStream:
             return
         self._start(kind, out)
         if kind is BlockKind.TEXT and block.text:
-            out.append(TextDelta(block.text))
+            if self._answer_tool is None:
+                out.append(TextDelta(block.text))
+            else:
+                self._talk[-1].append(block.text)
         elif kind is BlockKind.REASONING:
             if block.thinking:
                 out.append(ReasoningDelta(block.thinking))
@@ -226,14 +237,17 @@ class ClaudeStream:
                 out.append(ReasoningSeal(block.signature, block.data))
 
     def _call(self, block: _Block, out: list[Event]) -> None:
-        self._has_arguments = False
-        self._is_answering = block.name == self._answer_tool
-        if self._is_answering:
-            self._has_answered = True
-            self._start(BlockKind.TEXT, out)
-            return
-        self._calls += 1
         self._stop_block(out)
+        self._has_arguments = False
+        if block.name == self._answer_tool:
+            if not self._has_answered:
+                self._has_answered = self._is_answering = True
+                self._talk = []
+                self._open = BlockKind.TEXT
+                out.append(BlockStart(BlockKind.TEXT))
+            return
+        self._release_talk(out)
+        self._calls += 1
         self._open = BlockKind.TOOL_USE
         out.append(BlockStart(BlockKind.TOOL_USE, block.id, self._names.to_client(block.name)))
 
@@ -248,9 +262,15 @@ class ClaudeStream:
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
         self._stop_block(out)
         self._open = kind
-        # What is said beside an answer tool waits for the end, to see whether the tool answers.
-        if not (kind is BlockKind.TEXT and self._answer_tool is not None and not self._is_answering):
+        if kind is BlockKind.TEXT and self._answer_tool is not None:
+            self._talk.append([])
+        else:
             out.append(BlockStart(kind))
+
+    def _release_talk(self, out: list[Event]) -> None:
+        for pieces in self._talk:
+            out += [BlockStart(BlockKind.TEXT), TextDelta("".join(pieces)), BlockStop()]
+        self._talk = []
 
     def _stop_block(self, out: list[Event]) -> None:
         kind, self._open = self._open, None
@@ -289,8 +309,8 @@ class ClaudeStream:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
         self._stop_block(out)
-        if self._talk and not self._has_answered:
-            out += [BlockStart(BlockKind.TEXT), TextDelta("".join(self._talk)), BlockStop()]
+        if not self._has_answered:
+            self._release_talk(out)
         self.is_ended = True
         out.append(UsageReport(self._usage))
         reason = finish_reason(self._word, self._guardrail_action)

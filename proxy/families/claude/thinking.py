@@ -10,7 +10,7 @@ the catalogue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from proxy.neutral.adaptations import Adaptations
@@ -31,16 +31,20 @@ class Plan:
     """Will it think? Then it samples as it likes, and cannot be made to call a tool."""
     is_asked: bool = False
     """Did the client ask for it, or is it the model's habit?"""
-    betas: list[str] = field(default_factory=list)
+    param: str = "reasoning_effort"
+    """How the client asked for it."""
 
 
 def plan(request: Request, model: Model, max_tokens: int, adapted: Adaptations) -> Plan:
+    """What the client asks for, in the model's own way."""
+    effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
+    param = request.param("reasoning_effort")
     raw = request.extra.get("thinking")
     if isinstance(raw, dict):
         # Claude's own field, sent as it is.
-        return Plan(None, is_on=raw.get("type") != "disabled", is_asked=True)
-    effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
-    param = request.param("reasoning_effort")
+        if effort is not None or tokens is not None:
+            adapted.drop(param, "The request has Claude's own field `thinking`.")
+        return Plan(raw, is_on=raw.get("type") != "disabled", is_asked=True, param="thinking")
     facts = model.thinking
     if facts is None:
         if tokens is not None or effort not in (None, "none"):
@@ -64,8 +68,9 @@ def off(facts: Thinking, param: str, adapted: Adaptations) -> Plan:
     if "between_tools" in facts.modes:
         adapted.change(param, "between-tools", "This model always thinks between the calls of tools.")
         return Plan({"type": "between_tools"}, is_on=True, is_asked=True)
-    adapted.change(param, "low", "This model always thinks.")
-    return Plan(None, effort=facts.efforts[0] if facts.efforts else None, is_on=True, is_asked=True)
+    least = facts.efforts[0] if facts.efforts else None
+    adapted.change(param, least or "always-on", "This model always thinks.")
+    return Plan(None, effort=least, is_on=True, is_asked=True)
 
 
 def _adaptive(facts: Thinking, effort: str, param: str, adapted: Adaptations) -> Plan:
@@ -76,7 +81,7 @@ def _adaptive(facts: Thinking, effort: str, param: str, adapted: Adaptations) ->
     if facts.display == "omitted":
         # Who asks a model to think by this API reads its thoughts; they cost the same unseen.
         thinking["display"] = "summarized"
-    return Plan(thinking, used, is_on=True, is_asked=True, betas=[facts.effort_beta] if facts.effort_beta else [])
+    return Plan(thinking, used, is_on=True, is_asked=True)
 
 
 def _budgeted(budget: int, max_tokens: int, param: str, adapted: Adaptations) -> Plan:

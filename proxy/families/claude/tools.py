@@ -10,15 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.errors import InvalidRequest
 from proxy.families.claude.content import ContentWriter
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice
+from proxy.neutral.request import OutputFormat, Request, ToolChoice
 from proxy.routing.catalog import Model
-from proxy.schemas.structured import wrap_for_tool
+from proxy.schemas.structured import native, wrap_for_tool
 from proxy.schemas.tools import for_tool
 
 Json = dict[str, Any]
+
+_MOST_STRICT = 20
+"""Tools of one request that can be `strict`."""
 
 
 @dataclass(slots=True)
@@ -30,11 +34,14 @@ class ToolFields:
     answer_key: str | None = None
 
 
-def is_forced(request: Request, output: OutputFormat | None) -> bool:
-    """Does the request name what the model has to call? An answer in JSON is a call too, where there is no other way."""
-    if request.tools and request.tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-        return True
-    return output is not None and not request.tools
+def must_call(request: Request) -> bool:
+    """Does the client insist on a call?"""
+    return bool(request.tools) and request.tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED)
+
+
+def must_answer(request: Request) -> bool:
+    """May nothing but an answer come? In JSON that is a call too, where there is no other way."""
+    return not request.tools or request.tool_choice is ToolChoice.NONE
 
 
 def tool_fields(
@@ -48,26 +55,19 @@ def tool_fields(
 ) -> ToolFields:
     """`output`: a form of the answer that has to be had by a tool. `can_force`: the model may be told what to call."""
     fields = ToolFields()
-    tools = [_tool(tool, model, adapted, writer) for tool in request.tools]
-    choice: Json = {"type": request.tool_choice.value}
-    if request.tool_choice is ToolChoice.REQUIRED:
-        choice = {"type": "any"}
-    elif request.tool_choice is ToolChoice.NAMED:
-        choice = {"type": "tool", "name": safe(request.chosen_tool or "")}
-    if output is not None:
-        fields.answer_tool = _answer_name(output, tools)
-        schema, fields.answer_key = wrap_for_tool(output.schema, output.param, name=output.name)
-        tools.append(
-            {
-                "name": fields.answer_tool,
-                "description": output.description or "Gives the answer to the user.",
-                "input_schema": schema,
-            }
-        )
-        if not request.tools or request.tool_choice is ToolChoice.NONE:
-            choice = {"type": "tool", "name": fields.answer_tool}
-        elif choice["type"] == "auto":
-            fields.instructions.append(f"Give your final answer by calling the tool {fields.answer_tool}, not as text.")
+    tools = _tools(request, model, adapted, writer)
+    choice = _choice(request)
+    # Where a call is insisted on, the answer, and with it its form, waits for the next turn.
+    if output is not None and not must_call(request):
+        answer = _answer(output, tools, fields)
+        if not must_answer(request):
+            fields.instructions.append(f"Give your final answer by calling the tool {answer['name']}, not as text.")
+            choice = {"type": "any"} if can_force else choice
+        else:
+            choice = {"type": "tool", "name": answer["name"], "disable_parallel_tool_use": True}
+            # Not told what to call, the model must not have another tool to call.
+            tools = tools if can_force else []
+        tools.append(answer)
     if not tools:
         return fields
     if choice["type"] in ("any", "tool") and not can_force:
@@ -84,20 +84,44 @@ def tool_fields(
     return fields
 
 
-def _tool(tool: Tool, model: Model, adapted: Adaptations, writer: ContentWriter) -> Json:
-    out: Json = {
-        "name": safe(tool.name),
-        "input_schema": for_tool(tool.parameters, f"{tool.param}.parameters", name=tool.name),
-    }
-    if tool.description:
-        out["description"] = tool.description
-    if tool.is_strict and model.has_strict_tools:
-        out["strict"] = True
-    elif tool.is_strict:
-        adapted.drop(f"{tool.param}.strict", "This model follows schemas without a guarantee.")
-    if tool.cache_mark is not None:
-        writer.mark(out, tool.cache_mark)
-    return out
+def _choice(request: Request) -> Json:
+    if request.tool_choice is ToolChoice.NAMED:
+        return {"type": "tool", "name": safe(request.chosen_tool or "")}
+    return {"type": "any" if request.tool_choice is ToolChoice.REQUIRED else request.tool_choice.value}
+
+
+def _tools(request: Request, model: Model, adapted: Adaptations, writer: ContentWriter) -> list[Json]:
+    tools: list[Json] = []
+    names: set[str] = set()
+    strict_left = _MOST_STRICT if model.has_strict_tools else 0
+    for tool in request.tools:
+        name = safe(tool.name)
+        if name in names:
+            raise InvalidRequest(f"Invalid 'tools': the name '{tool.name[:100]}' stands twice.", param=tool.param)
+        names.add(name)
+        at = f"{tool.param}.parameters"
+        out: Json = {"name": name, "input_schema": for_tool(tool.parameters, at, name=tool.name)}
+        if tool.description.strip():
+            out["description"] = tool.description
+        if tool.is_strict:
+            # What is guaranteed is a grammar, and not every schema can be one.
+            grammar = native(out["input_schema"], False, at, name=tool.name) if strict_left else None
+            if grammar is None:
+                adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
+            else:
+                out["input_schema"], out["strict"] = grammar, True
+                strict_left -= 1
+        if tool.cache_mark is not None:
+            writer.mark(out, tool.cache_mark)
+        tools.append(out)
+    return tools
+
+
+def _answer(output: OutputFormat, tools: list[Json], fields: ToolFields) -> Json:
+    fields.answer_tool = _answer_name(output, tools)
+    schema, fields.answer_key = wrap_for_tool(output.schema, output.param, name=output.name)
+    description = output.description.strip() or "Gives the answer to the user."
+    return {"name": fields.answer_tool, "description": description, "input_schema": schema}
 
 
 def _answer_name(output: OutputFormat, tools: list[Json]) -> str:

@@ -61,6 +61,9 @@ def _merge(messages: list[Message], model: Model, adapted: Adaptations, writer: 
             turns[-1]["content"] += blocks
         else:
             turns.append(_turn(role, blocks))
+        if role is Role.USER:
+            # The results of calls come first. Sorting keeps the order of all else.
+            turns[-1]["content"].sort(key=lambda block: block["type"] != "tool_result")
     return turns
 
 

@@ -57,6 +57,10 @@ class AnswerText:
             self._parser = CallParser(expected.functions, prefill=expected.prefill, max_calls=expected.max_calls)
             self._prefix = ""
 
+    @property
+    def has_calls(self) -> bool:
+        return self._calls > 0
+
     def feed(self, text: str) -> list[Event]:
         out: list[Event] = []
         if self._parser is not None:

@@ -65,6 +65,8 @@ class History:
         return Turn(message.role, pieces, message.param, has_calls=bool(calls))
 
     def _result(self, result: ToolResult, is_one_of_several: bool) -> Turn:
+        if self._syntax is None:
+            raise _refused(result.param, "the results of tools")
         texts = []
         for block in result.blocks:
             if not isinstance(block, Text):

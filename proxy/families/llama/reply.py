@@ -49,10 +49,12 @@ def read(text: bytes) -> Answer:
         raise UpstreamBroken(f"Bedrock's answer is not that of a Llama model: {error}") from None
 
 
-def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
+def finish_reason(word: str, guardrail_action: str | None, *, has_calls: bool) -> FinishReason:
+    """The wire has no word for calls: it says `stop`."""
     if guardrail_action == INTERVENED:
         return FinishReason.FILTERED
-    return FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+    reason = FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+    return FinishReason.TOOL_USE if has_calls and reason is FinishReason.STOP else reason
 
 
 def without_end_token(text: str) -> str:
@@ -61,6 +63,7 @@ def without_end_token(text: str) -> str:
 
 
 def parse(body: bytes, call: Call) -> Reply:
+    """A call that is cut off keeps the arguments it has, as in a stream: no JSON, and the finish says `length`."""
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
@@ -68,5 +71,6 @@ def parse(body: bytes, call: Call) -> Reply:
     fold.feed(text.feed(without_end_token(answer.generation)))
     fold.feed(text.close())
     fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])
-    fold.feed([Finish(finish_reason(answer.stop_reason, answer.guardrail_action), answer.stop_reason)])
+    reason = finish_reason(answer.stop_reason, answer.guardrail_action, has_calls=text.has_calls)
+    fold.feed([Finish(reason, answer.stop_reason)])
     return fold.reply()

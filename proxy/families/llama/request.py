@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from proxy import jsonio
-from proxy.errors import UnsupportedParameter
+from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families import sampling
 from proxy.families.call import Call
 from proxy.families.invoke import invoke_headers
@@ -21,7 +21,7 @@ from proxy.families.llama.answer import Expected
 from proxy.families.llama.history import History
 from proxy.families.llama.template import TEMPLATES, HeaderTemplate
 from proxy.families.llama.tool_prompts import Syntax, instructions, offered, prefill, syntax_of
-from proxy.families.llama.turn import Turn
+from proxy.families.llama.turn import Turn, is_begun, speaking
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import OutputFormat, Request, Role, ToolChoice
@@ -35,8 +35,11 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     told = _told(request, model, adapted)
     history = History(model, told.syntax, adapted)
     turns = _with_system(history.turns(request.messages), told.instructions)
-    if turns[-1].role == Role.ASSISTANT:
-        told.prefill = ""  # the client has begun the answer itself
+    if told.prefill and is_begun(speaking(turns)):
+        # The client has begun the answer itself.
+        told.prefill = ""
+        if told.functions:
+            adapted.change("tool_choice", "auto-and-asked-for", "The answer has begun already, and not with a call.")
     prompt = TEMPLATES[model.template].render(turns, adapted, told.prefill)
     body: dict[str, Any] = {"prompt": prompt, "max_gen_len": _max_gen_len(request, model, prompt, adapted)}
     temperature = sampling.temperature(request, adapted)
@@ -81,6 +84,8 @@ def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
         if told.syntax is None:
             raise _refused(tools[0].param, "tools")
         told.functions = offered(tools)
+        if len(told.functions) < len(tools):
+            raise InvalidRequest("Invalid 'tools': one name stands twice.", param="tools")
         told.prefill = prefill(told.syntax, tools, choice, chosen=request.chosen_tool)
         told.instructions.append(
             instructions(told.syntax, tools, choice, chosen=request.chosen_tool, is_parallel=request.has_parallel_tools)

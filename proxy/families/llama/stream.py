@@ -90,4 +90,5 @@ class LlamaStream:
         out += self._answer.close()
         self.is_ended = True
         out.append(UsageReport(replace(self._usage)))
-        out.append(Finish(finish_reason(word, self._guardrail_action), word))
+        reason = finish_reason(word, self._guardrail_action, has_calls=self._answer.has_calls)
+        out.append(Finish(reason, word))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from proxy.families.llama.turn import IPYTHON, Turn
+from proxy.families.llama.turn import IPYTHON, Turn, is_begun, speaking
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Image
 from proxy.neutral.request import Role
@@ -53,15 +53,14 @@ class HeaderTemplate:
 
     def render(self, turns: Sequence[Turn], adapted: Adaptations, prefill: str = "") -> str:
         parts = ["<|begin_of_text|>"]
-        # An empty answer in the history would teach the model to give one, and an empty instruction says nothing.
-        speaking = [turn for turn in turns if turn.role == Role.USER or not turn.is_blank]
-        is_begun = bool(speaking) and speaking[-1].role == Role.ASSISTANT and not speaking[-1].has_calls
-        for turn in speaking[:-1] if is_begun else speaking:
+        turns = speaking(turns)
+        goes_on = is_begun(turns)
+        for turn in turns[:-1] if goes_on else turns:
             ends = self.end_of_message if turn.has_calls or turn.role == IPYTHON else self.end_of_turn
             parts += [self._header(turn.role), self._text(turn).strip(), ends]
         parts.append(self._header(Role.ASSISTANT))
         # The model goes on from these very characters.
-        parts.append(self._text(speaking[-1]) if is_begun else prefill)
+        parts.append(self._text(turns[-1]) if goes_on else prefill)
         return "".join(parts)
 
     @staticmethod

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.neutral.blocks import Image
-from proxy.neutral.request import Message
+from proxy.neutral.request import Message, Role
 
 IPYTHON = "ipython"
 """The role of what came of a call."""
@@ -27,6 +27,16 @@ class Turn:
     @property
     def is_blank(self) -> bool:
         return not self.text.strip() and not any(isinstance(piece, Image) for piece in self.pieces)
+
+
+def speaking(turns: Sequence[Turn]) -> list[Turn]:
+    """Without blank ones: an empty answer would teach the model to give one, and an empty instruction says nothing."""
+    return [turn for turn in turns if turn.role == Role.USER or not turn.is_blank]
+
+
+def is_begun(turns: Sequence[Turn]) -> bool:
+    """Is the last of the speaking turns the beginning of the answer? Calls are whole: their answer comes after them."""
+    return bool(turns) and turns[-1].role == Role.ASSISTANT and not turns[-1].has_calls
 
 
 def plain(messages: Sequence[Message]) -> list[Turn]:

@@ -4,6 +4,7 @@ import botocore.session
 import pytest
 
 from proxy.errors import UpstreamBroken
+from proxy.families import Call
 from proxy.families.claude.reply import FINISH_REASONS, finish_reason, parse
 from proxy.neutral.reply import FinishReason
 
@@ -70,4 +71,4 @@ def test_an_unknown_one_is_never_a_normal_end(word: str) -> None:
 )
 def test_what_is_no_answer(body: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="not a Claude message"):
-        parse(body)
+        parse(body, Call(b""))

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken, UpstreamFailed
+from proxy.families import Call
 from proxy.families.claude.stream import ClaudeStream
 from proxy.jsonio import encode
 from proxy.neutral.reply import Usage
@@ -46,33 +47,33 @@ DEEP = b"[" * 20_000 + b"]" * 20_000
 )
 def test_events_that_cannot_be_read(inner: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="cannot be read"):
-        ClaudeStream().feed([frame(inner)])
+        ClaudeStream(Call(b"")).feed([frame(inner)])
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b'{"bytes":1}', b'{"bytes":"?"}', b'{"bytes":"\xff"}', DEEP])
 def test_chunks_that_cannot_be_read(payload: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="chunk that cannot be read"):
-        ClaudeStream().feed([Frame({":event-type": "chunk"}, payload)])
+        ClaudeStream(Call(b"")).feed([Frame({":event-type": "chunk"}, payload)])
 
 
 def test_a_frame_without_an_event_type() -> None:
-    (told,) = ClaudeStream().feed([Frame({}, b"")])
+    (told,) = ClaudeStream(Call(b"")).feed([Frame({}, b"")])
     assert repr(told) == "Unrecognised(what=\"event type ''\")"
 
 
 @pytest.mark.parametrize("rest", [b'"x":"\xff"', b'"x":1e999', b'"error":"text"', b'"error":[]', b'"error":null'])
 def test_errors_of_an_odd_shape_are_errors_all_the_same(rest: bytes) -> None:
     with pytest.raises(UpstreamFailed):
-        ClaudeStream().feed([frame(b'{"type":"error",' + rest + b"}")])
+        ClaudeStream(Call(b"")).feed([frame(b'{"type":"error",' + rest + b"}")])
 
 
 def test_a_start_without_its_message_tells_nothing() -> None:
-    assert ClaudeStream().feed([frame({"type": "message_start"})]) == []
-    assert ClaudeStream().feed([frame({"type": "message_delta"})]) == []
+    assert ClaudeStream(Call(b"")).feed([frame({"type": "message_start"})]) == []
+    assert ClaudeStream(Call(b"")).feed([frame({"type": "message_delta"})]) == []
 
 
 def test_usage_so_far_is_estimated_from_the_text() -> None:
-    reader = ClaudeStream()
+    reader = ClaudeStream(Call(b""))
     assert reader.usage_so_far() == Usage(is_estimate=True)
     reader.feed([frame({"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 2}}})])
     assert reader.usage_so_far() == Usage(25, 2, is_estimate=True)
@@ -87,7 +88,7 @@ def test_usage_so_far_is_estimated_from_the_text() -> None:
 
 
 def test_a_reader_says_when_the_answer_has_ended() -> None:
-    reader = ClaudeStream()
+    reader = ClaudeStream(Call(b""))
     assert not reader.is_ended
     reader.feed([frame({"type": "message_delta", "delta": {"stop_reason": "end_turn"}})])
     assert not reader.is_ended

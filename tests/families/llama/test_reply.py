@@ -3,20 +3,24 @@
 import pytest
 
 from proxy.errors import UpstreamBroken
+from proxy.families import Call
 from proxy.families.llama.reply import END_TOKENS, finish_reason, parse, without_end_token
 from proxy.neutral.reply import FinishReason
 
 
 def test_stop_reasons() -> None:
-    assert finish_reason("stop", None) is FinishReason.STOP
-    assert finish_reason("length", "NONE") is FinishReason.LENGTH
-    assert finish_reason("stop", "INTERVENED") is FinishReason.FILTERED
-    assert finish_reason("length", "INTERVENED") is FinishReason.FILTERED
+    assert finish_reason("stop", None, has_calls=False) is FinishReason.STOP
+    assert finish_reason("stop", None, has_calls=True) is FinishReason.TOOL_USE
+    for has_calls in (False, True):
+        assert finish_reason("length", "NONE", has_calls=has_calls) is FinishReason.LENGTH
+        assert finish_reason("stop", "INTERVENED", has_calls=has_calls) is FinishReason.FILTERED
+        assert finish_reason("length", "INTERVENED", has_calls=has_calls) is FinishReason.FILTERED
 
 
 @pytest.mark.parametrize("word", ["", "Stop", "brand_new", "end_turn"])
 def test_an_unknown_one_is_never_a_normal_end(word: str) -> None:
-    assert finish_reason(word, None) is FinishReason.UNKNOWN
+    assert finish_reason(word, None, has_calls=False) is FinishReason.UNKNOWN
+    assert finish_reason(word, None, has_calls=True) is FinishReason.UNKNOWN
 
 
 def test_the_end_tokens_of_every_generation() -> None:
@@ -50,7 +54,7 @@ def test_one_at_the_very_end_is_taken_away(token: str) -> None:
 )
 def test_what_is_no_answer(body: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="not that of a Llama model"):
-        parse(body)
+        parse(body, Call(b""))
 
 
 @pytest.mark.parametrize(
@@ -59,4 +63,4 @@ def test_what_is_no_answer(body: bytes) -> None:
 )
 def test_half_an_answer(body: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="no text or no stop reason"):
-        parse(body)
+        parse(body, Call(b""))

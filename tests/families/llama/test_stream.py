@@ -7,6 +7,7 @@ import pytest
 
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
+from proxy.families import Call
 from proxy.families.llama.reply import END_TOKENS, without_end_token
 from proxy.families.llama.stream import LlamaStream
 from proxy.jsonio import encode
@@ -35,11 +36,11 @@ def frame(inner: object) -> Frame:
 )
 def test_pieces_that_cannot_be_read(inner: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="not that of a Llama model"):
-        LlamaStream().feed([frame(inner)])
+        LlamaStream(Call(b"")).feed([frame(inner)])
 
 
 def test_usage_so_far_is_bedrocks_own_count() -> None:
-    reader = LlamaStream()
+    reader = LlamaStream(Call(b""))
     assert reader.usage_so_far() == Usage()
     (_, _) = reader.feed([frame({"generation": "a", "prompt_token_count": 14, "generation_token_count": 1})])
     first = reader.usage_so_far()
@@ -50,7 +51,7 @@ def test_usage_so_far_is_bedrocks_own_count() -> None:
 
 
 def test_reports_do_not_change_once_they_are_given() -> None:
-    reader = LlamaStream()
+    reader = LlamaStream(Call(b""))
     events = reader.feed([frame({"generation": "", "generation_token_count": 3, "stop_reason": "stop"})])
     reader.feed([frame({"generation": "", "generation_token_count": 9})])
     assert [event.usage.output_tokens for event in events if isinstance(event, UsageReport)] == [3]
@@ -72,7 +73,7 @@ def test_an_end_token_that_leaks_is_no_text_however_it_is_cut(token: str) -> Non
         for _ in range(60):
             cuts = sorted(chance.sample(range(len(text) + 1), k=min(3, len(text))))
             pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-            reader = LlamaStream()
+            reader = LlamaStream(Call(b""))
             events = reader.feed([frame({"generation": piece}) for piece in pieces])
             events += reader.feed([frame({"generation": "", "stop_reason": "stop"})])
             shown = "".join(event.text for event in events if isinstance(event, TextDelta))
