@@ -4,6 +4,7 @@
     reply    {"blocks": ["Hello", {"Reasoning": {"text": "…"}}], "finish": "stop", "finish_word": "end_turn", "usage": {…}}
     events   one line each: {"TextDelta": {"text": "Hel"}}
     form     the fields of `AnswerForm` that are not at their defaults, all of them where there is no file
+    call     the same of `Call`, as far as readers look at it: `names` a list, `reading` the fields of Llama's `Expected`
 
 A string among blocks is text. An unknown name anywhere is a TypeError.
 """
@@ -16,6 +17,9 @@ import pytest
 
 from proxy import jsonio
 from proxy.apis.chat.request import AnswerForm
+from proxy.families import Call
+from proxy.families.llama.answer import Expected
+from proxy.families.tool_names import ToolNames
 from proxy.neutral import blocks, events
 from proxy.neutral.events import BlockKind, Event
 from proxy.neutral.reply import FinishReason, Reply, Usage
@@ -65,6 +69,22 @@ class Golden:
         if "free_text_tools" in raw:
             raw["free_text_tools"] = frozenset(raw["free_text_tools"])
         return AnswerForm(**{**others, **raw})
+
+    def call(self, path: Path) -> Call:
+        raw = self.json(path) if path.exists() else {}
+        if "names" in raw:
+            raw["names"] = ToolNames(raw["names"])
+        if "reading" in raw:
+            raw["reading"] = Expected(**{"names": raw.get("names", ToolNames(())), **raw["reading"]})
+        return Call(b"", **raw)
+
+    def notes(self, call: Call) -> dict[str, Any]:
+        """What a call holds for its reader, where it holds anything: the same fields, but functions by name alone."""
+        notes = {key: getattr(call, key) for key in ("answer_tool", "answer_key", "is_bare_json") if getattr(call, key)}
+        if isinstance(call.reading, Expected):
+            notes |= {key: value for key in ("prefill", "max_calls") if (value := getattr(call.reading, key))}
+            notes |= {"functions": list(call.reading.functions)} if call.reading.functions else {}
+        return notes
 
     def events(self, path: Path) -> list[Event]:
         return [_event(jsonio.decode(line)) for line in self.lines(path)]

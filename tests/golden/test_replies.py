@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy.apis.chat.reply import Envelope, render
-from proxy.families import FAMILIES, Call
+from proxy.families import FAMILIES
 from proxy.jsonio import decode, encode
 
 HERE = Path(__file__).parent
@@ -25,7 +25,8 @@ def name(case: Path) -> str:
 @pytest.mark.parametrize("case", [case for case in CASES if case.parts[-3] in FAMILIES], ids=name)
 def test_upstream_to_neutral(case: Path, golden: Any) -> None:
     family = FAMILIES[case.parts[-3]]
-    assert family.parse((case / "upstream.json").read_bytes(), Call(b"")) == golden.reply(case / "neutral.json")
+    reply = family.parse((case / "upstream.json").read_bytes(), golden.call(case / "call.json"))
+    assert reply == golden.reply(case / "neutral.json")
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)
@@ -43,4 +44,4 @@ def test_every_case_is_looked_at() -> None:
     for case in CASES:
         files = {path.name for path in case.iterdir()}
         upstream = {"upstream.json"} if case.parts[-3] in FAMILIES else set()
-        assert files - {"form.json"} == {"neutral.json", "client.json"} | upstream, case
+        assert files - {"form.json", "call.json"} == {"neutral.json", "client.json"} | upstream, case

@@ -5,6 +5,7 @@
     client.sse       what a client gets that asked for usage
     whole.json       the same answer as InvokeModel would give it
     error.json       {"class", "error"}: in place of whole.json, what the reader raises after the last event
+    call.json        what the request was, as far as the reader has to know
 
 The folder's first name is the family. Those of chat begin at events.jsonl; a form.json says how their client asked.
 """
@@ -23,7 +24,7 @@ from proxy.apis.chat.stream import ChatStream
 from proxy.apis.openai_error import render_error
 from proxy.bedrock.eventstream import Decoder, Frame, encode_frame
 from proxy.errors import ProxyError, UpstreamBroken
-from proxy.families import FAMILIES, Call, StreamReader
+from proxy.families import FAMILIES, StreamReader
 from proxy.neutral.blocks import Reasoning
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -62,23 +63,23 @@ def wire(case: Path) -> list[bytes]:
     ]
 
 
-def new_reader(case: Path) -> StreamReader:
-    return FAMILIES[case.parts[-3]].reader(Call(b""))
+def new_reader(case: Path, golden: Any) -> StreamReader:
+    return FAMILIES[case.parts[-3]].reader(golden.call(case / "call.json"))
 
 
-def batches(case: Path, pieces: Iterable[bytes]) -> Iterator[list[Event]]:
+def batches(case: Path, pieces: Iterable[bytes], golden: Any) -> Iterator[list[Event]]:
     """Through decoder and reader, one batch for each piece. Raises what they raise."""
-    decoder, reader = Decoder(), new_reader(case)
+    decoder, reader = Decoder(), new_reader(case, golden)
     for piece in pieces:
         yield reader.feed(decoder.feed(piece))
     decoder.close()
     reader.close()
 
 
-def events_of(case: Path, pieces: Iterable[bytes]) -> tuple[list[Event], ProxyError | None]:
+def events_of(case: Path, pieces: Iterable[bytes], golden: Any) -> tuple[list[Event], ProxyError | None]:
     events: list[Event] = []
     try:
-        for batch in batches(case, pieces):
+        for batch in batches(case, pieces, golden):
             events += batch
     except ProxyError as error:
         return events, error
@@ -110,7 +111,7 @@ def check_order(events: list[Event]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_upstream_to_events(case: Path, golden: Any) -> None:
     """One frame at a time, so that what comes before a failure is seen."""
-    events, error = events_of(case, wire(case))
+    events, error = events_of(case, wire(case), golden)
     assert events == golden.events(case / "events.jsonl")
     if case in FAILING:
         assert error is not None
@@ -126,7 +127,7 @@ def test_events_to_client(case: Path, golden: Any) -> None:
     writer = ChatStream(ENVELOPE, 1, FORM)
     sent = writer.start() + writer.send(golden.events(case / "events.jsonl"))
     if case in FAILING:
-        raised = events_of(case, wire(case))[1]
+        raised = events_of(case, wire(case), golden)[1]
         assert raised is not None
         sent += writer.fail(raised)
     else:
@@ -167,7 +168,7 @@ def test_however_it_is_cut(case: Path, golden: Any) -> None:
     for pieces in cuts(wire(case)):
         writer = ChatStream(ENVELOPE, 1, FORM)
         events, sent = [], writer.start()
-        for batch in batches(case, pieces):
+        for batch in batches(case, pieces, golden):
             events += batch
             sent += writer.send(batch)
         assert events == expected
@@ -178,7 +179,7 @@ def test_however_it_is_cut(case: Path, golden: Any) -> None:
 def test_a_failure_is_the_same_however_it_is_cut(case: Path, golden: Any) -> None:
     expected = golden.events(case / "events.jsonl")
     for pieces in cuts(wire(case)):
-        events, error = events_of(case, pieces)
+        events, error = events_of(case, pieces, golden)
         assert error is not None
         assert {"class": type(error).__name__, **render_error(error)} == golden.json(case / "error.json")
         # What came in the same read as the failure may be lost with it; nothing else may be there.
@@ -186,11 +187,11 @@ def test_a_failure_is_the_same_however_it_is_cut(case: Path, golden: Any) -> Non
 
 
 @pytest.mark.parametrize("case", WHOLE, ids=name)
-def test_folded_it_is_the_whole_answer(case: Path) -> None:
+def test_folded_it_is_the_whole_answer(case: Path, golden: Any) -> None:
     fold = Fold()
-    for batch in batches(case, wire(case)):
+    for batch in batches(case, wire(case), golden):
         fold.feed(batch)
-    whole = FAMILIES[case.parts[-3]].parse((case / "whole.json").read_bytes(), Call(b""))
+    whole = FAMILIES[case.parts[-3]].parse((case / "whole.json").read_bytes(), golden.call(case / "call.json"))
     for block in whole.blocks:
         if isinstance(block, Reasoning):
             # Events do not say whose thoughts they are: their reader's family is known anyway.
@@ -203,7 +204,7 @@ def test_cut_off_after_any_frame_it_is_broken(case: Path, golden: Any) -> None:
     frames = wire(case)
     finishes = [isinstance(event, Finish) for event in golden.events(case / "events.jsonl")]
     for size in range(len(frames)):
-        reader = new_reader(case)
+        reader = new_reader(case, golden)
         events = [event for frame in frames[:size] for event in reader.feed(Decoder().feed(frame))]
         has_end = any(isinstance(event, Finish) for event in events)
         assert reader.is_ended == has_end
@@ -218,7 +219,7 @@ def test_cut_off_after_any_frame_it_is_broken(case: Path, golden: Any) -> None:
 @pytest.mark.parametrize("case", WHOLE, ids=name)
 def test_events_of_a_new_kind_are_told_and_change_nothing(case: Path, golden: Any) -> None:
     news = Frame({":message-type": "event", ":event-type": "brandNew"}, b"{}")
-    reader = new_reader(case)
+    reader = new_reader(case, golden)
     events = []
     for frame in wire(case):
         told, *rest = reader.feed([news, *Decoder().feed(frame)])
@@ -236,4 +237,4 @@ def test_every_case_is_looked_at() -> None:
             assert files - {"form.json"} == {"events.jsonl", "client.sse"}, case
             continue
         outcome = "whole.json" if case in WHOLE else "error.json"
-        assert files == {"upstream.jsonl", "events.jsonl", "client.sse", outcome}, case
+        assert files - {"call.json"} == {"upstream.jsonl", "events.jsonl", "client.sse", outcome}, case
