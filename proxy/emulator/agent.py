@@ -59,7 +59,8 @@ def choose_tools(situation: Situation) -> Sequence[Tool]:
     named = _named(situation.tools, situation.user)
     wanted = [tool for tool in named if tool.name not in situation.called]
     if situation.must_call and not wanted:
-        wanted = [*named, *situation.tools][:1]
+        new = [tool for tool in situation.tools if tool.name not in situation.called]
+        wanted = [*new, *named, *situation.tools][:1]
     return wanted if situation.is_parallel else wanted[:1]
 
 
