@@ -172,33 +172,6 @@ def test_a_part_of_an_unknown_type(role: str, kind: str, listed: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
-        {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
-        {"type": "file", "file": {"file_id": "f"}},
-    ],
-)
-def test_a_part_that_no_model_here_takes(part: Any) -> None:
-    assert refused(HI, {"role": "user", "content": [{"type": "text", "text": "x"}, part]}) == (
-        f"Unsupported value: 'messages[1].content[1]' does not support '{part['type']}' with this model.",
-        "messages[1].content[1]",
-        "unsupported_value",
-    )
-
-
-@pytest.mark.parametrize("name", ["tool_calls", "function_call"])
-def test_calls_of_tools(name: str) -> None:
-    call = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
-    assert refused({"role": "assistant", "content": None, name: call}) == (
-        f"Unsupported parameter: 'messages[0].{name}' is not supported with this model.",
-        f"messages[0].{name}",
-        "unsupported_parameter",
-    )
-    assert texts({"role": "assistant", "content": "x", "tool_calls": [], "function_call": None}) == ["x"]
-
-
 def test_refusals_are_text() -> None:
     assert texts({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}) == ["No."]
     assert texts({"role": "assistant", "refusal": "No."}) == ["No."]
@@ -247,19 +220,8 @@ def test_what_sdks_give_back_unasked_passes() -> None:
         ({**HI, "weight": 0}, "messages[0].weight"),
         ({**HI, "hidden": False}, "messages[0].hidden"),
         ({**HI, "refusal": "No."}, "messages[0].refusal"),
-        ({**HI, "cache_control": {"type": "ephemeral"}}, "messages[0].cache_control"),
         ({"role": "assistant", "content": "x", "reasoning_content": "y"}, "messages[0].reasoning_content"),
-        (
-            {"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]},
-            "messages[0].content[0].cache_control",
-        ),
-        (
-            {
-                "role": "user",
-                "content": [{"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}],
-            },
-            "messages[0].content[0].prompt_cache_breakpoint",
-        ),
+        ({"role": "user", "content": [{"type": "text", "text": "x", "mood": 0}]}, "messages[0].content[0].mood"),
     ],
 )
 def test_unknown_keys_are_dropped_and_said(message: Any, place: str) -> None:

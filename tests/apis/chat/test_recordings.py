@@ -12,7 +12,7 @@ from proxy.apis.openai_error import render_error
 from proxy.errors import ModelNotFound, ProxyError
 from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Text
+from proxy.neutral.blocks import ReplyBlock, Text, ToolUse
 from proxy.neutral.events import Event, Finish, TextDelta, UsageReport
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     not RECORDINGS.is_dir(),
     reason="the recordings of OpenAI's traffic are not part of the repository: put them at ../shared/recordings/openai",
 )
-WORDS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+WORDS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH, "tool_calls": FinishReason.TOOL_USE}
 
 
 def recorded(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -36,6 +36,14 @@ def usage_of(usage: dict[str, Any]) -> Usage:
         usage["completion_tokens"],
         reasoning_tokens=usage["completion_tokens_details"]["reasoning_tokens"],
     )
+
+
+def blocks_of(message: dict[str, Any]) -> list[ReplyBlock]:
+    calls = [
+        ToolUse(call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in message.get("tool_calls", ())
+    ]
+    return [*([Text(message["content"])] if message["content"] else []), *calls]
 
 
 def without_padding(events: list[bytes]) -> list[bytes]:
@@ -68,17 +76,28 @@ def test_a_stream_is_openais_byte_for_byte(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["chat-basic.json", "chat-detailed-usage.json", "chat-multiturn.json", "chat-reasoning.json"]
+    "name",
+    [
+        "chat-basic.json",
+        "chat-detailed-usage.json",
+        "chat-image-to-text.json",
+        "chat-json-mode.json",
+        "chat-multimodal.json",
+        "chat-multiturn.json",
+        "chat-parallel-tools.json",
+        "chat-reasoning.json",
+        "chat-text-to-image-tool.json",
+        "chat-tools.json",
+    ],
 )
 def test_a_whole_answer_is_openais(name: str) -> None:
-    request, response = recorded(name)
+    body, response = recorded(name)
     answer = response["body"]
-    parse(request, Adaptations(is_strict=True), 8)
+    _, form = parse(body, Adaptations(is_strict=True), 8)
     (choice,) = answer["choices"]
-    reply = Reply(
-        [Text(choice["message"]["content"])], WORDS[choice["finish_reason"]], "word", usage_of(answer["usage"])
-    )
-    rendered = render(Envelope(answer["id"], answer["created"], answer["model"], answer["service_tier"]), [reply])
+    reply = Reply(blocks_of(choice["message"]), WORDS[choice["finish_reason"]], "word", usage_of(answer["usage"]))
+    envelope = Envelope(answer["id"], answer["created"], answer["model"], answer["service_tier"])
+    rendered = render(envelope, [reply], form)
     # Required by OpenAI's own description, though its real answers leave it out.
     assert rendered["choices"][0].pop("logprobs") is None
     assert rendered == answer

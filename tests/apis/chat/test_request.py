@@ -6,20 +6,24 @@ from typing import Any
 import pytest
 from openai.types.chat import completion_create_params as sdk
 
-from proxy.apis.chat.request import parse
+from proxy.apis.chat.request import AnswerForm, parse
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Request
+from proxy.neutral.blocks import Text
+from proxy.neutral.request import Guardrail, Message, Request, Role
 
 MINIMAL: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+TOOL = {"type": "function", "function": {"name": "f"}}
 
-# What OpenAI documents in 2026, but model and messages.
+# What OpenAI documents in 2026, but model and messages; and three that others have made common.
 FIELDS = [
     "audio",
     "frequency_penalty",
     "presence_penalty",
     "function_call",
     "functions",
+    "guardrailConfig",
+    "include_reasoning",
     "logit_bias",
     "logprobs",
     "top_logprobs",
@@ -34,6 +38,7 @@ FIELDS = [
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
+    "reasoning",
     "reasoning_effort",
     "response_format",
     "safety_identifier",
@@ -85,9 +90,11 @@ def refused_with(**body: Any) -> tuple[str, str | None, str | None]:
 
 
 def test_the_least() -> None:
-    request, includes_usage = parse(MINIMAL, Adaptations(), 8)
-    assert request == parsed()
-    assert (request.model, request.choices, request.stream, includes_usage) == ("m", 1, False, False)
+    request, form = parse(MINIMAL, Adaptations(), 8)
+    assert request == parsed() == Request("m", [Message(Role.USER, [Text("Hi")], "messages[0]")])
+    assert form == AnswerForm()
+    assert not form.includes_usage
+    assert (request.model, request.choices, request.stream) == ("m", 1, False)
     assert (request.extra, request.spelled, request.end_user, request.service_tier) == ({}, {}, None, None)
 
 
@@ -106,7 +113,8 @@ def test_nulls_all_at_once() -> None:
 def test_every_field_of_the_sdk_is_handled() -> None:
     """None of them falls among the unknown ones."""
     names = set(typing.get_type_hints(sdk.CompletionCreateParamsStreaming))
-    assert names >= set(FIELDS) - {"moderation", "stream"} | {"model", "messages"}
+    others = {"guardrailConfig", "include_reasoning", "reasoning"}
+    assert names >= set(FIELDS) - {"moderation", "stream"} - others | {"model", "messages"}
     for name in names | set(FIELDS):
         for value in VALUES.values():
             try:
@@ -121,6 +129,8 @@ TYPES: dict[str, tuple[str, list[str]]] = {
     **dict.fromkeys(("model", "user", "safety_identifier"), ("a string", ["a string"])),
     **dict.fromkeys(("prompt_cache_key", "prompt_cache_retention"), ("a string", ["a string"])),
     **dict.fromkeys(("logprobs", "parallel_tool_calls", "store", "stream"), ("a boolean", ["a boolean"])),
+    "include_reasoning": ("a boolean", ["a boolean"]),
+    **dict.fromkeys(("guardrailConfig", "reasoning"), ("an object", ["an object"])),
     **dict.fromkeys(("max_tokens", "max_completion_tokens", "n", "seed"), ("an integer", ["an integer"])),
     "top_logprobs": ("an integer", ["an integer"]),
     "temperature": ("a decimal", ["an integer", "a decimal number"]),
@@ -173,7 +183,10 @@ def invalid_type(param: str, expected: str, kind: str) -> tuple[str, str, str]:
             {"stream_options": {"include_obfuscation": 0}},
             invalid_type("stream_options.include_obfuscation", "a boolean", "an integer"),
         ),
-        ({"response_format": {"type": 1}}, invalid_type("response_format.type", "a string", "an integer")),
+        (
+            {"guardrailConfig": {"guardrailIdentifier": 1, "guardrailVersion": "1"}},
+            invalid_type("guardrailConfig.guardrailIdentifier", "a string", "an integer"),
+        ),
     ],
     ids=str,
 )
@@ -281,10 +294,10 @@ TIERS = "'auto', 'default', 'flex', 'scale', 'priority', and 'fast'"
         ({"service_tier": "Auto"}, "Auto", TIERS, "service_tier"),
         ({"modalities": ["text", "video"]}, "video", "'text' and 'audio'", "modalities[1]"),
         (
-            {"response_format": {"type": "xml"}},
-            "xml",
-            "'text', 'json_object', and 'json_schema'",
-            "response_format.type",
+            {"guardrailConfig": {"guardrailIdentifier": "g", "guardrailVersion": "1", "trace": "on"}},
+            "on",
+            "'enabled', 'disabled', and 'enabled_full'",
+            "guardrailConfig.trace",
         ),
         ({"verbosity": "x" * 5000}, "x" * 100 + "…", "'low', 'medium', and 'high'", "verbosity"),
     ],
@@ -346,6 +359,8 @@ def too_long(param: str, kind: str, limit: int, size: int) -> tuple[str, str, st
     [
         ({"messages": [{"role": "user", "content": "x"}] * 10_000}, too_long("messages", "array", 2048, 10_000)),
         ({"stop": ["a", "b", "c", "d", "e"]}, too_long("stop", "array", 4, 5)),
+        ({"tools": [{}] * 150}, too_long("tools", "array", 128, 150)),
+        ({"functions": [{}] * 129}, too_long("functions", "array", 128, 129)),
         ({"metadata": {"a": "x" * 513}}, too_long("metadata.a", "string", 512, 513)),
         ({"metadata": {"k" * 65: "x"}}, too_long("metadata", "string", 64, 65)),
         ({"metadata": {"k" * 1_000_000: 1}}, too_long("metadata", "string", 64, 1_000_000)),
@@ -359,7 +374,9 @@ def test_too_long(body: dict[str, Any], expected: tuple[str, str, str]) -> None:
 def test_as_long_as_may_be() -> None:
     assert len(parsed(messages=MINIMAL["messages"] * 2048).messages) == 2048
     assert parsed(stop=["a", "b", "c", "d"]).sampling.stop == ["a", "b", "c", "d"]
-    assert adapted(metadata={"k" * 64: "v" * 512}) == "metadata=dropped"
+    assert parsed(metadata={"k" * 64: "v" * 512}).metadata == {"k" * 64: "v" * 512}
+    assert len(parsed(metadata={str(number): "v" for number in range(16)}).metadata) == 16
+    assert len(parsed(tools=[TOOL] * 128).tools) == 128
 
 
 def test_too_many_labels() -> None:
@@ -384,8 +401,6 @@ def test_too_many_labels() -> None:
         ("logprobs", True),
         ("top_logprobs", 5),
         ("logit_bias", {"50256": -100}),
-        ("tools", [{"type": "function", "function": {"name": "f"}}]),
-        ("functions", [{"name": "f"}]),
     ],
 )
 def test_what_cannot_be_done(name: str, value: object) -> None:
@@ -400,8 +415,7 @@ def test_what_cannot_be_done(name: str, value: object) -> None:
     ("body", "param", "value"),
     [
         ({"modalities": ["text", "audio"]}, "modalities[1]", "audio"),
-        ({"response_format": {"type": "json_object"}}, "response_format.type", "json_object"),
-        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.type", "json_schema"),
+        ({"modalities": ["audio"]}, "modalities[0]", "audio"),
     ],
 )
 def test_values_that_cannot_be_had(body: dict[str, Any], param: str, value: str) -> None:
@@ -410,10 +424,6 @@ def test_values_that_cannot_be_had(body: dict[str, Any], param: str, value: str)
         param,
         "unsupported_value",
     )
-
-
-def test_response_format_without_its_type() -> None:
-    assert refused_with(response_format={}) == missing("response_format.type")
 
 
 @pytest.mark.parametrize("value", ["required", {"type": "function", "function": {"name": "f"}}, "x", 1, []])
@@ -449,6 +459,9 @@ def test_a_choice_of_tools_without_tools(value: object) -> None:
         {"n": 1},
         {"store": False},
         {"metadata": {}},
+        {"metadata": {"a": None}},
+        {"reasoning": {}},
+        {"include_reasoning": True},
         {"service_tier": "auto"},
         {"service_tier": "default"},
         {"verbosity": "medium"},
@@ -466,9 +479,9 @@ def test_a_choice_of_tools_without_tools(value: object) -> None:
 )
 def test_idle_values_pass_without_a_word(body: dict[str, Any]) -> None:
     notes = Adaptations(is_strict=True)
-    request, includes_usage = parse({**MINIMAL, **body}, notes, 8)
+    request, form = parse({**MINIMAL, **body}, notes, 8)
     assert request == parsed()
-    assert not includes_usage
+    assert form == AnswerForm()
     assert not notes
 
 
@@ -479,8 +492,6 @@ def test_idle_values_pass_without_a_word(body: dict[str, Any]) -> None:
     ("name", "value"),
     [
         ("store", True),
-        ("metadata", {"a": "b"}),
-        ("metadata", {"a": None}),
         ("prediction", {"type": "content", "content": "x"}),
         ("prompt_cache_key", "k"),
         ("prompt_cache_retention", "24h"),
@@ -539,11 +550,44 @@ def test_a_tier_that_bedrock_does_not_have() -> None:
     assert (param, code) == ("service_tier", "unsupported_value")
 
 
+def test_labels_go_on() -> None:
+    labels = {"team": "wool", "empty": "", "": "x"}
+    assert parsed(metadata={**labels, "none": None}).metadata == labels
+    assert adapted(metadata=labels) == ""
+
+
+def test_a_guardrail() -> None:
+    config = {"guardrailIdentifier": "gr-1", "guardrailVersion": "DRAFT"}
+    assert parsed(guardrailConfig=config).guardrail == Guardrail("gr-1", "DRAFT", None, "guardrailConfig")
+    for trace in ("enabled", "disabled", "enabled_full"):
+        guardrail = parsed(guardrailConfig={**config, "trace": trace}).guardrail
+        assert guardrail == Guardrail("gr-1", "DRAFT", trace, "guardrailConfig")
+    assert adapted(guardrailConfig=config) == ""
+    assert parsed(guardrailConfig=None).guardrail is None
+    assert "guardrailConfig" not in parsed(guardrailConfig=config).extra
+    assert adapted(guardrailConfig={**config, "tagSuffix": "x"}) == "guardrailConfig.tagSuffix=dropped"
+
+
+@pytest.mark.parametrize(
+    ("config", "param"),
+    [
+        ({}, "guardrailIdentifier"),
+        ({"guardrailVersion": "1"}, "guardrailIdentifier"),
+        ({"guardrailIdentifier": "", "guardrailVersion": "1"}, "guardrailIdentifier"),
+        ({"guardrailIdentifier": "g"}, "guardrailVersion"),
+        ({"guardrailIdentifier": "g", "guardrailVersion": None}, "guardrailVersion"),
+        ({"guardrailIdentifier": "g", "guardrailVersion": ""}, "guardrailVersion"),
+    ],
+)
+def test_half_a_guardrail_is_none(config: dict[str, Any], param: str) -> None:
+    assert refused_with(guardrailConfig=config) == missing(f"guardrailConfig.{param}")
+
+
 def test_usage_is_included_only_in_a_stream() -> None:
     options = {"include_usage": True}
-    assert parse({**MINIMAL, "stream": True, "stream_options": options}, Adaptations(), 8)[1] is True
-    assert parse({**MINIMAL, "stream": False, "stream_options": options}, Adaptations(), 8)[1] is False
-    assert parse({**MINIMAL, "stream": True}, Adaptations(), 8)[1] is False
+    assert parse({**MINIMAL, "stream": True, "stream_options": options}, Adaptations(), 8)[1].includes_usage
+    assert not parse({**MINIMAL, "stream": False, "stream_options": options}, Adaptations(), 8)[1].includes_usage
+    assert not parse({**MINIMAL, "stream": True}, Adaptations(), 8)[1].includes_usage
 
 
 def test_unknown_fields_go_on_as_they_are() -> None:
