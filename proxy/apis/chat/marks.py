@@ -23,7 +23,9 @@ _TTLS = {"5m": "5m", "1h": "1h", "30m": "1h", "12h": "1h"}
 def cache_mark(source: Mapping[str, Any], path: str, adapted: Adaptations) -> CacheMark | None:
     """Of two, which say the same, the first. Raises `InvalidRequest` for a mark that is none."""
     marks = [
-        _read(mark, name, f"{path}.{name}", adapted) for name in _KINDS if (mark := fields.mapping(source, name, path))
+        _read(mark, name, f"{path}.{name}", adapted)
+        for name in _KINDS
+        if (mark := fields.mapping(source, name, path)) is not None
     ]
     return marks[0] if marks else None
 

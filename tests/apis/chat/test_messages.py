@@ -7,7 +7,7 @@ import pytest
 from proxy.apis.chat.messages import parse_messages
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Text
+from proxy.neutral.blocks import CacheMark, Reasoning, Text, ToolUse
 from proxy.neutral.request import Message, Role
 
 HI = {"role": "user", "content": "Hi"}
@@ -232,3 +232,40 @@ def test_unknown_keys_are_dropped_and_said(message: Any, place: str) -> None:
 def test_messages_that_are_no_array() -> None:
     with pytest.raises(InvalidRequest, match="expected an array of objects, but got an object instead"):
         parse_messages({"messages": HI}, Adaptations())
+
+
+def test_thoughts_stand_before_what_was_said() -> None:
+    thoughts = [{"type": "thinking", "thinking": "Hm", "signature": "s"}, {"type": "redacted_thinking", "data": "d"}]
+    message = {"role": "assistant", "content": "x", "refusal": "y", "thinking_blocks": thoughts}
+    assert parsed(HI, {**message, "reasoning_content": "Hm", "reasoning": "Hm"})[1].blocks == [
+        Reasoning("Hm", "s", family="claude"),
+        Reasoning("", redacted="d", family="claude"),
+        Text("x"),
+        Text("y"),
+    ]
+    assert adapted({**HI, "thinking_blocks": thoughts}) == "messages[0].thinking_blocks=dropped"
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant"])
+def test_a_mark_on_a_message_stands_at_its_end(role: str) -> None:
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    assert parsed({"role": role, "content": "x", **mark})[0].blocks == [
+        Text("x"),
+        CacheMark("messages[0].cache_control", "1h"),
+    ]
+    part = {"type": "text", "text": "x"}
+    assert parsed({"role": role, "content": [{**part, **mark}, part], **mark})[0].blocks == [
+        Text("x"),
+        CacheMark("messages[0].content[0].cache_control", "1h"),
+        Text("x"),
+        CacheMark("messages[0].cache_control", "1h"),
+    ]
+    assert adapted({"role": role, "content": "x", **mark}) == ""
+
+
+def test_a_mark_behind_calls() -> None:
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    mark = {"cache_control": {"type": "ephemeral"}}
+    result = {"role": "tool", "tool_call_id": "c", "content": "x"}
+    message = parsed(HI, {"role": "assistant", "content": None, "tool_calls": calls, **mark}, result)[1]
+    assert [type(block) for block in message.blocks] == [ToolUse, CacheMark]

@@ -1,0 +1,90 @@
+"""How deep to think, in three spellings."""
+
+from typing import Any
+
+import pytest
+
+from proxy.apis.chat.reasoning import Depth, parse_depth
+from proxy.errors import InvalidRequest
+from proxy.neutral.adaptations import Adaptations
+
+EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+LISTED = "'none', 'minimal', 'low', 'medium', 'high', 'xhigh', and 'max'"
+
+
+def parsed(**body: Any) -> tuple[Depth, str]:
+    notes = Adaptations()
+    return parse_depth(body, notes), notes.header()
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_every_effort(effort: str) -> None:
+    assert parsed(reasoning_effort=effort) == (Depth(effort), "")
+    assert parsed(reasoning={"effort": effort}) == (Depth(effort), "")
+    assert parsed(reasoning_effort=effort, reasoning={"effort": effort}) == (Depth(effort), "")
+
+
+@pytest.mark.parametrize(
+    ("body", "depth"),
+    [
+        ({}, Depth()),
+        ({"reasoning_effort": None, "reasoning": None, "include_reasoning": None}, Depth()),
+        ({"reasoning": {}}, Depth()),
+        ({"reasoning": {"effort": None, "max_tokens": None, "enabled": None, "exclude": None}}, Depth()),
+        ({"reasoning": {"max_tokens": 2000}}, Depth(tokens=2000)),
+        ({"reasoning": {"max_tokens": 1, "effort": "low"}}, Depth("low", 1)),
+        ({"reasoning": {"enabled": True}}, Depth("medium")),
+        ({"reasoning": {"enabled": True, "effort": "high"}}, Depth("high")),
+        ({"reasoning": {"enabled": True}, "reasoning_effort": "low"}, Depth("low")),
+        ({"reasoning": {"enabled": True, "max_tokens": 5}}, Depth(tokens=5)),
+        ({"reasoning": {"enabled": False}}, Depth("none")),
+        ({"reasoning": {"enabled": False, "effort": "high", "max_tokens": 5}}, Depth("none")),
+        ({"reasoning": {"exclude": True}}, Depth(is_shown=False)),
+        ({"reasoning": {"exclude": False}}, Depth()),
+        ({"include_reasoning": False}, Depth(is_shown=False)),
+        ({"include_reasoning": True}, Depth()),
+        ({"include_reasoning": False, "reasoning": {"effort": "low", "exclude": False}}, Depth("low", is_shown=False)),
+    ],
+    ids=str,
+)
+def test_every_spelling(body: dict[str, Any], depth: Depth) -> None:
+    assert parsed(**body) == (depth, "")
+
+
+def test_openais_own_spelling_wins_and_that_is_said() -> None:
+    assert parsed(reasoning_effort="low", reasoning={"effort": "high"}) == (Depth("low"), "reasoning.effort=dropped")
+
+
+def test_unknown_keys_are_dropped_and_said() -> None:
+    assert parsed(reasoning={"summary": "auto", "effort": "low"}) == (Depth("low"), "reasoning.summary=dropped")
+    assert parsed(reasoning={"summary": None}) == (Depth(), "")
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        ({"reasoning": "high"}, "reasoning", "invalid_type"),
+        ({"reasoning": {"effort": 1}}, "reasoning.effort", "invalid_type"),
+        ({"reasoning": {"max_tokens": "many"}}, "reasoning.max_tokens", "invalid_type"),
+        ({"reasoning": {"max_tokens": 0}}, "reasoning.max_tokens", "integer_below_min_value"),
+        ({"reasoning": {"max_tokens": 2**31}}, "reasoning.max_tokens", "integer_above_max_value"),
+        ({"reasoning": {"enabled": "yes"}}, "reasoning.enabled", "invalid_type"),
+        ({"reasoning": {"exclude": 1}}, "reasoning.exclude", "invalid_type"),
+        ({"reasoning_effort": 1}, "reasoning_effort", "invalid_type"),
+        ({"include_reasoning": "no"}, "include_reasoning", "invalid_type"),
+    ],
+    ids=str,
+)
+def test_wrong_shapes(body: dict[str, Any], param: str, code: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parsed(**body)
+    assert (raised.value.param, raised.value.code) == (param, code)
+
+
+@pytest.mark.parametrize("body", [{}, {"reasoning_effort": "low"}])
+def test_an_unknown_effort(body: dict[str, Any]) -> None:
+    """Also where the other spelling wins."""
+    with pytest.raises(InvalidRequest) as raised:
+        parsed(**body, reasoning={"effort": "extreme"})
+    assert raised.value.message == f"Invalid value: 'extreme'. Supported values are: {LISTED}."
+    assert raised.value.param == "reasoning.effort"
