@@ -45,7 +45,7 @@ from proxy.telemetry import logs
 from proxy.telemetry.record import Record
 from proxy.upstream import Upstream
 
-_OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
+_OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz"})
 """Asked by load balancers and people, without a key."""
 
 
@@ -85,6 +85,7 @@ def create_app(
 
     routes = [
         Route("/", is_alive),
+        Route("/health", is_alive),
         Route("/healthz", is_alive),
         Route("/readyz", is_ready),
     ]

@@ -28,6 +28,7 @@ from proxy.routing.attempts import RetryPolicy, next_delay
 from proxy.routing.resolve import Target
 
 T = TypeVar("T")
+_TOO_LATE = "Bedrock did not begin its answer in time."
 _LINGER_S = 1.0
 """After the end of an answer the connection should end as well, and can then be used again. This long it is waited for."""
 
@@ -69,7 +70,9 @@ class Exchange:
         if not self._call.can_stream:
             reply, answer = await self.whole()
             return Unfolded(answer, unfold(reply))
-        return await self._until_answered(self._open_once)
+        end_s = asyncio.get_running_loop().time() + self._timeouts.total_s
+        async with _within(self._timeouts.total_s, _TOO_LATE):
+            return await self._until_answered(lambda: self._open_once(end_s))
 
     async def _ask_once(self) -> tuple[Reply, Answer]:
         answer = await self._send(self._family.operation)
@@ -78,10 +81,11 @@ class Exchange:
         finally:
             await answer.aclose()
 
-    async def _open_once(self) -> Unfolding:
-        async with _within(self._timeouts.first_event_s, "Bedrock did not begin its answer in time."):
+    async def _open_once(self, end_s: float) -> Unfolding:
+        async with _within(self._timeouts.first_event_s, _TOO_LATE):
             answer = await self._send(self._family.stream_operation)
-            unfolding = Unfolding(answer, self._family.reader(self._call), Filters(self._call), self._timeouts)
+            reader = self._family.reader(self._call)
+            unfolding = Unfolding(answer, reader, Filters(self._call), self._timeouts.gap_s, end_s)
             try:
                 await unfolding.begin()
             except BaseException:
@@ -120,13 +124,14 @@ class Exchange:
 class Unfolding:
     """An answer that has begun. `batches` gives the events of one network read at a time, the first ones included."""
 
-    def __init__(self, answer: Answer, reader: StreamReader, filters: Filters, timeouts: Timeouts) -> None:
+    def __init__(self, answer: Answer, reader: StreamReader, filters: Filters, gap_s: float, end_s: float) -> None:
+        """`end_s`: when the answer has to be whole, on the event loop's clock."""
         self.answer = answer
         self._frames = answer.frames()
         self._reader = reader
         self._filters = filters
-        self._timeouts = timeouts
-        self._started = asyncio.get_running_loop().time()
+        self._gap_s = gap_s
+        self._end_s = end_s
         self._first: list[Event] = []
         self._failure: ProxyError | None = None
         """What the last read ended in, to be raised when its events have been given."""
@@ -145,7 +150,6 @@ class Unfolding:
     async def batches(self) -> AsyncGenerator[list[Event]]:
         """Raises `ProxyError` for a failure inside the answer, after everything that came before it. Closes itself."""
         loop = asyncio.get_running_loop()
-        gap_s, end = self._timeouts.gap_s, self._started + self._timeouts.total_s
         try:
             yield self._first
             # One timer for the whole answer, moved before each read; it does not run while the client reads.
@@ -153,7 +157,8 @@ class Unfolding:
                 while not self._filters.is_done:
                     if self._failure is not None:
                         raise self._failure
-                    timer.reschedule(min(loop.time() + (_LINGER_S if self._reader.is_ended else gap_s), end))
+                    wait_s = _LINGER_S if self._reader.is_ended else self._gap_s
+                    timer.reschedule(min(loop.time() + wait_s, self._end_s))
                     frames = await anext(self._frames, None)
                     timer.reschedule(None)
                     if frames is None:

@@ -196,7 +196,8 @@ class BedrockClient:
         headers["user-agent"] = f"bedrock-proxy/{__version__}"
         headers["accept-encoding"] = "identity"
         url = self.endpoint[: len(self.endpoint) - len(self._prefix)] + path + (f"?{query}" if query else "")
-        request = httpx.Request(method, url, headers=headers, content=body, extensions=self._extensions)
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        request = httpx.Request(method, url, headers=raw, content=body, extensions=self._extensions)
         try:
             return await self._transport.handle_async_request(request)
         except _TRANSPORT_FAILURES as error:

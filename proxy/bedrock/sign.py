@@ -89,7 +89,7 @@ def sign(
     if identity.token:
         signed["x-amz-security-token"] = added["X-Amz-Security-Token"] = identity.token
     names = sorted(signed)
-    lines = "".join([f"{name}:{' '.join(signed[name].split())}\n" for name in names])
+    lines = "".join([f"{name}:{_trimmed(signed[name])}\n" for name in names])
     signed_names = ";".join(names)
     target = f"{method}\n{_canonical_path(path)}\n{_canonical_query(query)}"
     canonical = f"{target}\n{lines}\n{signed_names}\n{sha256(body).hexdigest()}"
@@ -101,6 +101,11 @@ def sign(
         f"SignedHeaders={signed_names}, Signature={signature}"
     )
     return added
+
+
+def _trimmed(value: str) -> str:
+    # Beyond ASCII, str.split would take more for white space than AWS does.
+    return " ".join(value.split() if value.isascii() else filter(None, value.split(" ")))
 
 
 @lru_cache(maxsize=4)

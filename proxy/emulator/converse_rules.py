@@ -168,9 +168,6 @@ def _check_as_claude(body: Mapping[str, Any], native: dict[str, Any], model: Mod
     plain = to_claude({**body, "additionalModelRequestFields": {}}, model)
     for name in conflicts(body, plain):
         raise invalid(f"The additional field {name} conflicts with an existing field.")
-    for tool in native.get("tools", []):
-        if isinstance(tool, dict) and str(tool.get("type", "")).startswith("tool_search"):
-            raise invalid(f"{WRAPPED}'{model.name}' does not support tool types: {tool['type']}.")
     for name in ("compaction", "context_management"):
         if name in native:
             raise invalid(f"{WRAPPED}{name}: Extra inputs are not permitted")
@@ -178,6 +175,9 @@ def _check_as_claude(body: Mapping[str, Any], native: dict[str, Any], model: Mod
         claude_rules.check(native, model, binds_thinking=binds_thinking)
     except Refusal as refusal:
         raise Refusal(refusal.type, WRAPPED + refusal.message, status=refusal.status) from None
+    for tool in native.get("tools", []):
+        if tool.get("type", "").startswith("tool_search"):
+            raise invalid(f"{WRAPPED}'{model.name}' does not support tool types: {tool['type']}.")
 
 
 def _check_native_fields(body: Mapping[str, Any], model: Model) -> None:

@@ -24,6 +24,8 @@ MAX_PIXELS = 50_000_000
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _LOSSLESS = ("image/png", "image/gif")
 _QUALITY = 85
+_ORIENTATION = 0x0112
+"""EXIF 2.32, 4.6.5.1."""
 _SMALLEST_SIDE = 16
 """Below this there is nothing left to see: then the limit of bytes cannot be kept."""
 
@@ -41,8 +43,8 @@ def fits(size_bytes: int, sides: tuple[int, int] | None, *, max_bytes: int, max_
 def scale(data: bytes, *, max_bytes: int, max_side: int, param: str, max_pixels: int = MAX_PIXELS) -> tuple[bytes, str]:
     """The image with at most `max_bytes` and no side longer than `max_side` pixels -> its bytes and media type.
 
-    What fits comes back as it is. Otherwise the aspect stays, and EXIF's orientation is applied, for all metadata go.
-    PNG and GIF become PNG, or JPEG where a PNG is too large; JPEG and WebP become JPEG. JPEG has no transparency: white shines
+    What fits comes back as it is. Otherwise the aspect stays, EXIF's orientation is applied, and all metadata go. PNG and
+    GIF become PNG, or JPEG where a PNG is too large; JPEG and WebP become JPEG. JPEG has no transparency: white shines
     through instead. Of an animation the first frame is kept, which is all that Claude looks at (Anthropic's documentation
     of vision, 2026).
 
@@ -89,7 +91,7 @@ def too_large(
 
 def _open(data: bytes, max_side: int, max_pixels: int, param: str) -> Image:
     """The first frame, upright, not larger than `max_side`, in grey or RGB, with or without alpha."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as opened:
@@ -101,15 +103,15 @@ def _open(data: bytes, max_side: int, max_pixels: int, param: str) -> Image:
             opened.load()
             image = _plain(opened)
             image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-            ImageOps.exif_transpose(image, in_place=True)
+            image = _upright(image)
             image.info.clear()  # what a camera or an editor noted: nothing for a model, and it may be long
             return image
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise _broken(param) from error
 
 
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error)
-"""What Pillow's decoders raise for broken files, besides an error of their own."""
+_UNREADABLE = (OSError, ValueError, SyntaxError, struct.error)
+"""What Pillow raises for broken files, besides an error of its own."""
 
 
 def _plain(image: Image) -> Image:
@@ -118,6 +120,26 @@ def _plain(image: Image) -> Image:
         image = image.point(lambda value: value / 256).convert("L")
     wanted = "RGBA" if image.has_transparency_data else "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == wanted else image.convert(wanted)
+
+
+def _upright(image: Image) -> Image:
+    """Turned and mirrored as its EXIF asks for; as it is where that cannot be read."""
+    from PIL.Image import Transpose
+
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except _UNREADABLE:
+        return image
+    by_orientation = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(by_orientation[orientation]) if orientation in by_orientation else image
 
 
 def _encode(image: Image, may_be_png: bool, max_bytes: int) -> tuple[bytes, str] | None:

@@ -258,7 +258,13 @@ def serve(theatre: Theatre, bedrock: Bedrock) -> Iterator[Callable[..., Proxy]]:
         )
 
 
-@pytest.fixture
-def client(proxy: Proxy) -> Iterator[openai.OpenAI]:
-    with proxy.openai() as client:
+@pytest.fixture(scope="session")
+def standing_client(standing_proxy: Proxy) -> Iterator[openai.OpenAI]:
+    with standing_proxy.openai() as client:
         yield client
+
+
+@pytest.fixture
+def client(proxy: Proxy, standing_client: openai.OpenAI) -> openai.OpenAI:
+    """openai-python, which tries nothing twice, in front of `proxy`."""
+    return standing_client

@@ -162,6 +162,12 @@ def test_a_stream_to_http_1_0_that_breaks_is_told_apart_from_its_end(curl, bedro
     assert b"[DONE]" not in answer.body
 
 
+def test_a_script_in_the_users_own_language(curl):
+    answer = curl(*JSON, "-H", 'x-emulator-script: {"text": "Grüße, 你好"}', data=chat())
+    assert answer.status == 200
+    assert answer.json["choices"][0]["message"]["content"] == "Grüße, 你好"
+
+
 def test_form_data_by_mistake(curl, bedrock):
     """curl -d without a content type."""
     answer = curl(data=chat())

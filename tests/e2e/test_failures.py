@@ -342,6 +342,18 @@ def test_a_stream_that_takes_too_long_in_all(serve, bedrock):
     assert bedrock.wait_until_idle(1)[0].hung_up
 
 
+def test_a_stream_that_takes_too_long_to_begin_in_all(serve, bedrock):
+    """The whole may be shorter than the wait for the first event; waits between attempts count as well."""
+    proxy = serve(timeouts={"total_s": 0.1, "first_event_s": 300})
+    for script in (
+        bedrock.script(fault={"kind": "stall"}),
+        bedrock.script(error={"type": "ServiceUnavailableException"}, headers={"retry-after": "19"}),
+    ):
+        with proxy.openai() as client, pytest.raises(openai.InternalServerError) as caught:
+            client.chat.completions.create(model=LLAMA, messages=HI, stream=True, extra_headers=script)
+        assert (caught.value.status_code, caught.value.code) == (504, "timeout")
+
+
 def test_a_whole_answer_that_takes_too_long(serve, bedrock):
     proxy = serve(timeouts={"total_s": 0.05})
     script = bedrock.script(fault={"kind": "stall"})

@@ -67,6 +67,12 @@ class Answer:
         payloads = [jsonio.decode(frame.payload) for frame in self.frames]
         return [jsonio.decode(b64decode(payload["bytes"])) for payload in payloads]
 
+    @property
+    def converse_events(self) -> list[tuple[str, Any]]:
+        """Type and payload, without the padding."""
+        found = [(frame.headers[":event-type"], jsonio.decode(frame.payload)) for frame in self.frames]
+        return [(type, {key: value for key, value in payload.items() if key != "p"}) for type, payload in found]
+
 
 class Client:
     def __init__(self, session: aiohttp.ClientSession, server: EmulatorServer) -> None:
@@ -110,6 +116,10 @@ class Client:
             headers["x-emulator-script"] = script if isinstance(script, str) else jsonio.encode(script).decode()
         operation = operation or ("invoke-with-response-stream" if stream else "invoke")
         return await self.request("POST", f"/model/{quote(model, safe='')}/{operation}", body, headers)
+
+    async def converse(self, model: str, body: Any, script: Any = None, *, stream: bool = False) -> Answer:
+        operation = "converse-stream" if stream else "converse"
+        return await self.invoke(model, body, script, operation=operation)
 
     @property
     def last_call(self) -> Call:

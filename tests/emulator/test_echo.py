@@ -1,8 +1,6 @@
 import pytest
 
-from proxy import jsonio
 from proxy.emulator.echo import say
-from proxy.emulator.samples import sample
 
 
 @pytest.mark.parametrize(
@@ -22,24 +20,7 @@ def test_say(system, user, text):
 
 
 @pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        (
-            {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
-            {"city": "city", "days": 1},
-        ),
-        ({"properties": {"ok": {"type": "boolean"}}}, {"ok": True}),
-        ({"type": "array", "items": {"type": "number", "minimum": 3}}, [3]),
-        ({"type": "array", "minItems": 0}, []),
-        ({"enum": ["red", "blue"]}, "red"),
-        ({"const": 5}, 5),
-        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, None),
-        ({"type": ["integer", "null"]}, 1),
-        ({"type": "string"}, "text"),
-        (True, ""),
-        ({"type": "object"}, {}),
-    ],
+    ("has_spoken", "text"), [(False, "The tool said: 5"), (True, "The tool said: 5\nYou said: And now?")]
 )
-def test_sample(schema, value):
-    assert sample(schema) == value
-    assert jsonio.decode(jsonio.encode(sample(schema))) == value
+def test_what_tools_have_said_comes_first(has_spoken, text):
+    assert say("", "And now?", "The tool said: 5", has_spoken=has_spoken) == text

@@ -332,12 +332,19 @@ def test_most_pixels() -> None:
 
 
 @needs_pillow
-@pytest.mark.parametrize("frame", [(300, 200), (60_000, 60_000)])
-def test_bomb_in_the_frame_of_a_gif(frame: tuple[int, int]) -> None:
-    """A GIF of 20 x 10 pixels, with a frame that is larger."""
-    head = b"GIF89a" + pack("<HHBBB", 20, 10, 0x80, 0, 0) + bytes(6)
-    data = head + b"," + pack("<HHHHB", 0, 0, *frame, 0) + b"\x02\x02\x44\x01\x00;"
-    assert refusal(data, max_side=5, max_pixels=59_999).message == BROKEN
+def test_frame_of_a_gif_that_is_larger_than_the_gif() -> None:
+    data = encode(quarters(300, 200), "GIF")
+    data = data[:6] + pack("<HH", 20, 10) + data[10:]
+    assert dimensions(data) == (20, 10)
+    assert refusal(data, max_side=15, max_pixels=59_999).message == BROKEN
+    scaled, _ = scale(data, max_bytes=1_000_000, max_side=15, max_pixels=60_000, param=PARAM)
+    assert dimensions(scaled) == (15, 10)
+
+
+@needs_pillow
+def test_bomb_in_the_frame_of_a_gif() -> None:
+    screen = b"GIF89a" + pack("<HHBBB", 20, 10, 0x80, 0, 0) + bytes(6)
+    assert refusal(screen + b"," + pack("<HHHHB", 0, 0, 60_000, 60_000, 0), max_side=5).message == BROKEN
 
 
 @needs_pillow
@@ -354,9 +361,23 @@ def test_image_of_unknown_sides() -> None:
 
 
 @needs_pillow
-def test_broken_chunk_of_a_png() -> None:
+def test_broken_chunks_of_a_png() -> None:
     data = encode(quarters(200, 100), "PNG")
-    assert refusal(data.replace(b"IDAT", b"I\0AT"), max_side=100).message == BROKEN
+    at = data.index(b"IDAT")
+    for broken in (
+        data[:at] + b"I\0AT" + data[at + 4 :],
+        data[: at - 4] + pack(">I", 2) + data[at:],  # a chunk that ends too early: what follows is none
+        data[:11] + b"\x04" + data[12:],  # a header that is said to end too early
+    ):
+        assert refusal(broken, max_side=100).message == BROKEN
+
+
+@needs_pillow
+@pytest.mark.parametrize("header", [b"MM\0\xb0\0\0\0\x08", b"MM\0\x2a\0\0"])
+def test_broken_exif_is_no_reason_to_refuse_an_image(header: bytes) -> None:
+    data = encode(quarters(200, 100), "WEBP", exif=b"Exif\0\0" + header)
+    scaled, _ = scale(data, max_bytes=1_000_000, max_side=100, param=PARAM)
+    assert corners(decode(scaled)) == [RED, GREEN, BLUE, WHITE]
 
 
 @needs_pillow

@@ -1,0 +1,90 @@
+import pytest
+from jsonschema_rs import validator_for
+
+from proxy.emulator.samples import sample
+
+TREE = {
+    "$defs": {
+        "node": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "children": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+            },
+            "required": ["name", "children"],
+        }
+    },
+    "$ref": "#/$defs/node",
+}
+CHAIN = {
+    "type": "object",
+    "properties": {"value": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+    "required": ["value", "next"],
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (
+            {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
+            {"city": "city", "days": 1},
+        ),
+        ({"properties": {"ok": {"type": "boolean"}}}, {"ok": True}),
+        ({"type": "array", "items": {"type": "number", "minimum": 3}}, [3]),
+        ({"type": "array", "minItems": 0}, []),
+        ({"type": "array", "minItems": 2, "items": {"type": "integer"}}, [1, 1]),
+        ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]}, [1, "text"]),
+        ({"type": "array", "maxItems": 0, "items": {"type": "string"}}, []),
+        ({"enum": ["red", "blue"]}, "red"),
+        ({"const": 5}, 5),
+        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, None),
+        ({"type": ["integer", "null"]}, 1),
+        ({"type": "string"}, "text"),
+        (True, ""),
+        ({"type": "object"}, {}),
+        ({"type": "object", "required": ["a"]}, {"a": "a"}),
+        ({"type": "string", "minLength": 6}, "textxx"),
+        ({"type": "string", "maxLength": 2}, "te"),
+        ({"type": "string", "format": "uuid"}, "00000000-0000-4000-8000-000000000000"),
+        ({"type": "string", "pattern": "^[0-9]{4}$"}, "1234"),
+        ({"type": "integer", "minimum": 7}, 7),
+        ({"type": "integer", "maximum": -3}, -3),
+        ({"type": "integer", "exclusiveMinimum": 7}, 8),
+        ({"type": "integer", "exclusiveMaximum": 0}, -1),
+        ({"type": "integer", "minimum": 7, "multipleOf": 5}, 10),
+        ({"type": "integer", "maximum": -3, "multipleOf": 5}, -5),
+        ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5}, 0.25),
+        ({"type": "number", "minimum": 0.5}, 0.5),
+        ({"allOf": [{"properties": {"a": {"type": "integer"}}}, {"required": ["a"]}], "type": "object"}, {"a": 1}),
+        ({"$defs": {"a/b": {"const": 3}}, "$ref": "#/$defs/a~1b"}, 3),
+    ],
+)
+def test_a_value(schema, value):
+    assert sample(schema) == value
+    assert validator_for(schema).is_valid(value)
+
+
+@pytest.mark.parametrize("schema", [TREE, CHAIN], ids=["tree", "chain"])
+def test_a_schema_that_leads_back_into_itself(schema):
+    assert validator_for(schema).is_valid(sample(schema))
+
+
+def test_the_types_of_llama_tools():
+    schema = {"type": "dict", "properties": {"n": {"type": "int"}, "ok": {"type": "bool"}, "x": {"type": "float"}}}
+    assert sample(schema) == {"n": 1, "ok": True, "x": 1}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/nowhere"},
+        {"$ref": "#"},
+        {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {"type": 5, "enum": [], "minimum": "x", "properties": []},
+        {"type": "string", "pattern": "("},
+        {"type": "array", "items": {"$ref": "#"}, "minItems": 1},
+    ],
+)
+def test_schemas_that_nothing_satisfies_are_survived(schema):
+    sample(schema)
