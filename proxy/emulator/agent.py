@@ -16,7 +16,7 @@ from proxy.emulator.echo import say
 from proxy.emulator.json_text import read_values
 from proxy.emulator.samples import sample
 
-_SCHEMA = re.compile(r"\bJSON\b[^{}]{0,200}\bschema\b[^{}]*", re.IGNORECASE)
+_SCHEMA = re.compile(r"\bJSON(?:\b[^{}]{0,200}\b|_)schema\b[^{}]*", re.IGNORECASE)
 _OF_SCHEMAS = ("type", "properties", "$ref", "anyOf", "enum")
 
 
