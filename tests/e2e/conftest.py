@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -31,6 +36,8 @@ from proxy.http1 import Protocol
 from proxy.upstream import EmulatedUpstream, FixedIdentity
 
 T = TypeVar("T")
+NODE = Path(__file__).parent / "node"
+NODE_FILES = ("package.json", "package-lock.json", ".npmrc", "client.mjs", "agent.mjs", "smoke.mjs")
 PATIENCE_S = 20.0
 """No test should need it; a hang shall fail with a name, not hang the run."""
 
@@ -268,3 +275,24 @@ def standing_client(standing_proxy: Proxy) -> Iterator[openai.OpenAI]:
 def client(proxy: Proxy, standing_client: openai.OpenAI) -> openai.OpenAI:
     """openai-python, which tries nothing twice, in front of `proxy`."""
     return standing_client
+
+
+@pytest.fixture(scope="session")
+def node_folder(pytestconfig: pytest.Config) -> Path:
+    """Where the locked clients for Node are installed: beside the scripts if they are already, else in pytest's cache."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        reason = "node and npm are not installed, so the clients for Node cannot be asked"
+        if os.environ.get("BEDROCK_PROXY_REQUIRE_NODE") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    if all((NODE / "node_modules" / name).is_dir() for name in ("openai", "ai")):
+        return NODE
+    digest = sha256(b"".join((NODE / name).read_bytes() for name in NODE_FILES)).hexdigest()[:16]
+    folder = Path(pytestconfig.cache.mkdir(f"node-{digest}"))
+    if not (folder / "complete").exists():
+        for name in NODE_FILES:
+            shutil.copy(NODE / name, folder / name)
+        npm = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True)
+        assert npm.returncode == 0, npm.stdout + npm.stderr
+        (folder / "complete").touch()
+    return folder

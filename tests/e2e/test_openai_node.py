@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,29 +14,6 @@ LLAMA = "meta.llama3-8b-instruct-v1:0"
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 BOTH = pytest.mark.parametrize("model", [LLAMA, CLAUDE])
 HI: Any = [{"role": "user", "content": "Hello there"}]
-HERE = Path(__file__).parent / "node"
-FILES = ("package.json", "package-lock.json", ".npmrc", "client.mjs", "smoke.mjs")
-
-
-@pytest.fixture(scope="session")
-def node_folder(pytestconfig: pytest.Config) -> Path:
-    """Where the locked client is installed: beside the scripts if it is there already, else in pytest's cache."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        reason = "node and npm are not installed, so the official Node client cannot be asked"
-        if os.environ.get("BEDROCK_PROXY_REQUIRE_NODE") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    if (HERE / "node_modules" / "openai").is_dir():
-        return HERE
-    digest = sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    folder = Path(pytestconfig.cache.mkdir(f"openai-node-{digest}"))
-    if not (folder / "complete").exists():
-        for name in FILES:
-            shutil.copy(HERE / name, folder / name)
-        npm = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True)
-        assert npm.returncode == 0, npm.stdout + npm.stderr
-        (folder / "complete").touch()
-    return folder
 
 
 @pytest.fixture
