@@ -133,7 +133,8 @@ class _Conversation:
         for block in self._content({"content": "", **_without_nulls(message)}, role, index):
             if isinstance(block, CacheMark):
                 result.cache_mark = block
-            elif isinstance(block, Text | Image | Document):
+            else:
+                assert isinstance(block, Text | Image | Document), "its parts are of no other kind"
                 result.blocks.append(block)
         self._results[call_id] = result
 

@@ -4,23 +4,27 @@ import random
 from typing import Any
 
 import pytest
+from openai.lib.streaming._deltas import accumulate_delta
 
-from proxy.apis.chat.reply import FINISH_REASONS, Envelope
+from proxy.apis.chat.reply import FINISH_REASONS, Envelope, render
 from proxy.apis.chat.request import AnswerForm
 from proxy.apis.chat.stream import ChatStream
 from proxy.errors import Overloaded
 from proxy.jsonio import decode
 from proxy.neutral.events import (
+    ArgumentsDelta,
     BlockKind,
     BlockStart,
     BlockStop,
     Event,
     Finish,
     ReasoningDelta,
+    ReasoningSeal,
     TextDelta,
     Unrecognised,
     UsageReport,
 )
+from proxy.neutral.fold import Fold
 from proxy.neutral.reply import FinishReason, Usage
 
 ENVELOPE = Envelope("chatcmpl-0123456789abcdefghijklmnopqrs", 1763719200, "gpt-4o", "flex")
@@ -179,3 +183,248 @@ def test_no_text_breaks_a_line(text: str) -> None:
     assert first["choices"][0]["delta"] == {"content": text}
     assert second["choices"][0]["delta"] == {"reasoning_content": text, "reasoning": text}
     assert first["model"] == text
+
+
+# Calls.
+
+PLAIN, CUSTOM = AnswerForm(), AnswerForm(free_text_tools=frozenset({"run"}))
+FUNCTIONS = AnswerForm(has_functions=True)
+THOUGHT = BlockStart(BlockKind.REASONING)
+
+
+def call(call_id: str, name: str, *pieces: str) -> list[Event]:
+    return [BlockStart(BlockKind.TOOL_USE, call_id, name), *map(ArgumentsDelta, pieces), STOP]
+
+
+def deltas(events: list[Event], form: AnswerForm = PLAIN) -> list[Any]:
+    """What one choice says, chunk by chunk; the last is its finish_reason where there is one."""
+    told = []
+    for chunk in chunks(ChatStream(ENVELOPE, 1, form).send(events)):
+        (choice,) = chunk["choices"]
+        told.append(choice["delta"] if choice["finish_reason"] is None else choice["finish_reason"])
+    return told
+
+
+def fragment(index: int, **rest: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"index": index, **rest}]}
+
+
+def begun(index: int, call_id: str, name: str) -> dict[str, Any]:
+    return fragment(index, id=call_id, type="function", function={"name": name, "arguments": ""})
+
+
+def going_on(index: int, arguments: str) -> dict[str, Any]:
+    return fragment(index, function={"arguments": arguments})
+
+
+def test_calls_are_counted_from_zero_and_named_once() -> None:
+    events = [
+        *[THOUGHT, ReasoningDelta("Hm"), STOP, TEXT, TextDelta("Let me see."), STOP],
+        *call("call_1", "now", '{"zo', 'ne":"UTC"}'),
+        *[TEXT, TextDelta("And:"), STOP],
+        *call("call_2", "now", "{}"),
+        *[TEXT, TextDelta("."), STOP, Finish(FinishReason.TOOL_USE, "tool_use")],
+    ]
+    assert deltas(events) == [
+        {"reasoning_content": "Hm", "reasoning": "Hm"},
+        {"content": "Let me see."},
+        begun(0, "call_1", "now"),
+        going_on(0, '{"zo'),
+        going_on(0, 'ne":"UTC"}'),
+        {"content": "And:"},
+        begun(1, "call_2", "now"),
+        going_on(1, "{}"),
+        {"content": "."},
+        "tool_calls",
+    ]
+
+
+def test_the_order_of_keys_is_openais() -> None:
+    sent = ChatStream(ENVELOPE, 1, AnswerForm()).send(call("call_1", "now", "{}"))
+    assert (
+        b'"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function",'
+        b'"function":{"name":"now","arguments":""}}]},"finish_reason":null}]}'
+    ) in sent
+    assert b'"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]},' in sent
+
+
+def test_every_choice_counts_its_own_calls() -> None:
+    stream = ChatStream(ENVELOPE, 2, AnswerForm())
+    sent = b"".join(
+        [
+            stream.send(call("a", "f", "{}"), 1),
+            stream.send(call("b", "f", "{}"), 0),
+            stream.send(call("c", "f")[:1], 1),
+            stream.send([END], 0),
+            stream.send([STOP, Finish(FinishReason.STOP, "x")], 1),
+        ]
+    )
+    assert [
+        (choice["index"], one["index"], one.get("id"))
+        for chunk in chunks(sent)
+        for choice in chunk["choices"]
+        for one in choice["delta"].get("tool_calls", ())
+    ] == [(1, 0, "a"), (1, 0, None), (0, 0, "b"), (0, 0, None), (1, 1, "c")]
+    reasons = [choice["finish_reason"] for chunk in chunks(sent) for choice in chunk["choices"]]
+    assert [reason for reason in reasons if reason] == ["tool_calls", "tool_calls"]
+
+
+def test_calls_in_the_older_form() -> None:
+    """One is all that a message has room for."""
+    events = [TEXT, TextDelta("x"), STOP, *call("a", "now", '{"a"', ":1}"), *call("b", "then", "{}"), END]
+    assert deltas(events, FUNCTIONS) == [
+        {"content": "x"},
+        {"function_call": {"name": "now", "arguments": ""}},
+        {"function_call": {"arguments": '{"a"'}},
+        {"function_call": {"arguments": ":1}"}},
+        "function_call",
+    ]
+    assert deltas([TEXT, TextDelta("x"), STOP, END], FUNCTIONS) == [{"content": "x"}, "stop"]
+
+
+def test_a_custom_tool_is_called_with_bare_text() -> None:
+    events = [
+        *call("a", "run", '{"inp', 'ut":"l', 's\\n"}'),
+        *call("b", "now", "{}"),
+        *call("c", "run", '{"input":1'),
+        END,
+    ]
+    assert deltas(events, CUSTOM) == [
+        fragment(0, id="a", type="custom", custom={"name": "run", "input": ""}),
+        fragment(0, custom={"input": "ls\n"}),
+        begun(1, "b", "now"),
+        going_on(1, "{}"),
+        fragment(2, id="c", type="custom", custom={"name": "run", "input": ""}),
+        fragment(2, custom={"input": '{"input":1'}),
+        "tool_calls",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "without", "beside"),
+    [
+        (FinishReason.STOP, "stop", "tool_calls"),
+        (FinishReason.TOOL_USE, "stop", "tool_calls"),
+        (FinishReason.LENGTH, "length", "length"),
+        (FinishReason.FILTERED, "content_filter", "content_filter"),
+        (FinishReason.UNKNOWN, "length", "length"),
+    ],
+)
+def test_calls_decide_why_an_answer_ended(reason: FinishReason, without: str, beside: str) -> None:
+    end = Finish(reason, "x")
+    assert deltas([TEXT, TextDelta("x"), STOP, end])[-1] == without
+    assert deltas([*call("a", "f", "{}"), end])[-1] == beside
+
+
+# Reasoning.
+
+SEALED: list[Event] = [
+    *[THOUGHT, ReasoningDelta("a"), ReasoningDelta("b"), ReasoningSeal("s"), ReasoningSeal("1"), STOP],
+    *[THOUGHT, ReasoningSeal(redacted="r"), STOP],
+    *[THOUGHT, ReasoningDelta("unsigned"), STOP],
+    *[TEXT, TextDelta("x"), STOP],
+    *[THOUGHT, ReasoningDelta("c"), ReasoningSeal("s2"), STOP],
+]
+
+
+def shown(text: str) -> dict[str, str]:
+    return {"reasoning_content": text, "reasoning": text}
+
+
+def test_reasoning_is_shown() -> None:
+    assert deltas(SEALED) == [
+        shown("a"),
+        shown("b"),
+        {"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "ab", "signature": "s1"}]},
+        {"thinking_blocks": [{"index": 1, "type": "redacted_thinking", "data": "r"}]},
+        shown("unsigned"),
+        {"content": "x"},
+        shown("c"),
+        {"thinking_blocks": [{"index": 2, "type": "thinking", "thinking": "c", "signature": "s2"}]},
+    ]
+
+
+def test_reasoning_is_hidden() -> None:
+    assert deltas([*SEALED, *call("a", "f", "{}")], AnswerForm(shows_reasoning=False)) == [
+        {"content": "x"},
+        begun(0, "a", "f"),
+        going_on(0, "{}"),
+    ]
+
+
+def test_openais_sdk_puts_the_pieces_together() -> None:
+    message: dict[object, object] = {}
+    stream = ChatStream(ENVELOPE, 1, CUSTOM)
+    for chunk in chunks(
+        stream.start() + stream.send([*SEALED, *call("a", "f", '{"a":', "1}"), *call("b", "run", '{"input":"ls"}')])
+    ):
+        message = accumulate_delta(message, chunk["choices"][0]["delta"])
+    assert message == {
+        "role": "assistant",
+        "content": "x",
+        "refusal": None,
+        "reasoning_content": "abunsignedc",
+        "reasoning": "abunsignedc",
+        "thinking_blocks": [
+            {"index": 0, "type": "thinking", "thinking": "ab", "signature": "s1"},
+            {"index": 1, "type": "redacted_thinking", "data": "r"},
+            {"index": 2, "type": "thinking", "thinking": "c", "signature": "s2"},
+        ],
+        "tool_calls": [
+            {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}},
+            {"index": 1, "id": "b", "type": "custom", "custom": {"name": "run", "input": "ls"}},
+        ],
+    }
+
+
+# Chance.
+
+
+def some_events(chance: random.Random) -> list[Event]:
+    """Blocks of every kind in any order, as a reader may give them."""
+    events: list[Event] = []
+    for number in range(chance.randrange(7)):
+        pieces = [
+            "".join(chance.choices('{}[]":,a \\\n\u2028é😀', k=chance.randrange(6))) for _ in range(chance.randrange(5))
+        ]
+        match chance.choice(list(BlockKind)):
+            case BlockKind.TEXT:
+                events += [TEXT, *map(TextDelta, pieces), STOP]
+            case BlockKind.REASONING:
+                seal = chance.choice([[], [ReasoningSeal("s")], [ReasoningSeal(redacted="r")]])
+                events += [THOUGHT, *map(ReasoningDelta, pieces), *seal, STOP]
+            case BlockKind.TOOL_USE:
+                events += call(f"call_{number}", chance.choice(["now", "run"]), *pieces)
+        if chance.random() < 0.2:
+            events.append(chance.choice([Unrecognised("x"), UsageReport(Usage(1, 2))]))
+    return [*events, Finish(chance.choice(list(FinishReason)), "x")]
+
+
+@pytest.mark.parametrize("form", [AnswerForm(), FUNCTIONS, CUSTOM, AnswerForm(shows_reasoning=False)], ids=str)
+def test_a_stream_adds_up_to_the_whole_answer(form: AnswerForm) -> None:
+    """Whatever comes, and however it is cut."""
+    chance = random.Random(11)
+    for _ in range(300):
+        events = some_events(chance)
+        fold = Fold()
+        fold.feed(events)
+        (whole,) = render(ENVELOPE, [fold.reply()], form)["choices"]
+        stream, sent = ChatStream(ENVELOPE, 1, form), b""
+        while events:
+            size = chance.randint(1, len(events))
+            sent += stream.send(events[:size])
+            events = events[size:]
+        message: dict[Any, Any] = {}
+        reason = None
+        for chunk in chunks(sent):
+            (choice,) = chunk["choices"]
+            assert reason is None, "something came after the end"
+            reason = choice["finish_reason"]
+            message = accumulate_delta(message, choice["delta"])
+        assert reason == whole["finish_reason"]
+        for listed in ("tool_calls", "thinking_blocks"):
+            for index, item in enumerate(message.get(listed, ())):
+                assert item.pop("index") == index
+        expected = {key: value for key, value in whole["message"].items() if value and key not in ("role", "content")}
+        assert message.pop("content", "") == (whole["message"]["content"] or "")
+        assert {key: value for key, value in message.items() if value} == expected
