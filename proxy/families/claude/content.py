@@ -86,7 +86,7 @@ class ContentWriter:
                 del control["ttl"]
             shortest = control.get("ttl", "5m")
 
-    def _block(self, block: Block) -> Json:
+    def _block(self, block: Text | Image | Document | Reasoning | ToolUse | ToolResult) -> Json:
         match block:
             case Text(text):
                 return {"type": "text", "text": text}
@@ -105,10 +105,7 @@ class ContentWriter:
                     "name": safe(block.name),
                     "input": jsonio.decode(block.arguments or "{}"),
                 }
-            case ToolResult():
-                return self._result(block)
-            case CacheMark():
-                raise AssertionError("a mark is a field of the block before it")
+        return self._result(block)
 
     def _image(self, image: Image) -> Json:
         self._check_feature("images", image.param)

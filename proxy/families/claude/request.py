@@ -127,13 +127,13 @@ def _lacks_thought(messages: list[Message]) -> bool:
     begin = end
     while begin and messages[begin - 1].role is Role.ASSISTANT:
         begin -= 1
-    for message in messages[begin:end]:
-        for block in message.blocks:
-            if is_own_thought(block):
-                return False
-            if not (isinstance(block, Reasoning | CacheMark) or is_blank(block)):
-                return True
-    return False
+    blocks = [
+        block
+        for message in messages[begin:end]
+        for block in message.blocks
+        if is_own_thought(block) or not (isinstance(block, Reasoning | CacheMark) or is_blank(block))
+    ]
+    return not any(is_own_thought(block) for block in blocks[:1])
 
 
 def _extra(
