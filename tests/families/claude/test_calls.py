@@ -209,6 +209,9 @@ def test_a_call_that_is_cut_off_says_what_there_is(claude: Any) -> None:
     )
     assert reply.blocks == [Text('{"ci')]
     assert reply.finish is FinishReason.LENGTH
+    for begun, said in (('{"valu', '{"valu'), ('{"value": [1', "[1"), ('{"value": 1} and', "1} and")):
+        inner = [start(answer()), delta("input_json_delta", begun), *end("max_tokens")]
+        assert claude.folded(events_of(claude, WRAPPED, *inner)).blocks == [Text(said)]
     # Whole, Bedrock gives an object in any case.
     whole = claude.whole([call("a")], PLAIN, "max_tokens")
     assert (whole.blocks, whole.finish) == ([ToolUse("a", "weather", "{}")], FinishReason.LENGTH)
