@@ -56,7 +56,9 @@ class Aws(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str | None = None
     """A model id, inference profile or ARN of Bedrock; the entry's own name when left out."""
-    family: Literal["claude", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "converse"] | None = None
+    family: Literal["claude", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "converse"] | None = (
+        None
+    )
     """For ARNs that do not tell their model: how to talk to it."""
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Where it differs from the family's."""
@@ -89,9 +91,11 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Media(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Images and documents that a request names by https URL. Private addresses are never fetched."""
+    """Images and documents that a request names by https URL. From private addresses only where `allow_private` says so."""
 
     fetch: bool = True
+    allow_private: tuple[str, ...] = ()
+    """Hosts of your own, as `host:port`: they may be anywhere, on any port. Every client may have a model read them."""
     max_bytes: Annotated[int, Meta(ge=1)] = 20_000_000
     """Of one file."""
     total_s: Seconds = 20.0
@@ -173,7 +177,9 @@ def _read(path: Path) -> dict[str, Any]:
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ConfigError(f"{path}: not YAML: {place}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"{path}: not YAML: a character, a date or a number in it, or how deep it is nested") from None
+        raise ConfigError(
+            f"{path}: not YAML: a character, a date or a number in it, or how deep it is nested"
+        ) from None
     if raw is None:
         return {}
     if not isinstance(raw, dict):

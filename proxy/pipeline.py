@@ -87,7 +87,11 @@ class Pipeline:
 
     async def start(self) -> None:
         media = self._config.media
-        settings = FetchSettings(max_bytes=media.max_bytes, total_s=media.total_s)
+        settings = FetchSettings(
+            max_bytes=media.max_bytes,
+            total_s=media.total_s,
+            allow_private=frozenset(map(str.lower, media.allow_private)),
+        )
         self._fetcher = Fetcher(settings)
         self._media = Media(self._fetcher if media.fetch else None)
         self._thoughts = await ThoughtStore.open(self._shared_file, max_entries=_MOST_THOUGHTS, ttl_s=_THOUGHTS_S)

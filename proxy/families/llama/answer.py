@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.families.call import Call
-from proxy.families.llama.calls import CallArguments, CallEnd, CallParser, CallStart, Piece, PlainText
+from proxy.families.llama.calls import CallArguments, CallParser, CallStart, Piece, PlainText
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -43,7 +43,7 @@ def expected(call: Call) -> Expected:
 
 
 class AnswerText:
-    """`feed` it the text as it comes, `close` it at the end."""
+    """`feed` it the text as it comes, were it empty, and `close` it at the end."""
 
     __slots__ = ("_calls", "_expected", "_open", "_parser", "_prefix")
 
@@ -76,8 +76,6 @@ class AnswerText:
             self._write(self._parser.close(), out)
             if self._parser.dropped_calls:
                 out.append(Unrecognised(f"{self._parser.dropped_calls} calls more than were asked for"))
-        elif self._prefix or self._open is None:
-            self._say(self._prefix, out)
         self._stop(out)
         return out
 
@@ -94,7 +92,7 @@ class AnswerText:
                     out.append(BlockStart(BlockKind.TOOL_USE, call_id, self._expected.names.to_client(name)))
                 case CallArguments(text):
                     out.append(ArgumentsDelta(text))
-                case CallEnd():
+                case _:
                     self._stop(out)
 
     def _say(self, text: str, out: list[Event]) -> None:

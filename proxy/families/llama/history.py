@@ -12,7 +12,7 @@ from proxy.errors import InvalidRequest
 from proxy.families.llama.tool_prompts import Syntax, render_call, render_result
 from proxy.families.llama.turn import IPYTHON, Turn
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
+from proxy.neutral.blocks import Block, CacheMark, Document, Image, Text, ToolResult, ToolUse
 from proxy.neutral.request import Message
 from proxy.routing.catalog import Model
 
@@ -55,7 +55,7 @@ class History:
                     raise _refused(block.param, "documents")
                 case CacheMark():
                     self._adapted.drop(block.param, "This model has no prompt cache.")
-                case Reasoning():
+                case _:
                     self._adapted.drop(f"{message.param}.thinking_blocks", "This model cannot use it.")
         if calls:
             if self._syntax is None:
