@@ -104,8 +104,9 @@ class Pipeline:
         """Raises `ProxyError` for whatever fails before the answer begins. `headers` are the client's, in lower case."""
         adapted = Adaptations(self._config.strict or _is_true(headers.get(STRICT_HEADER, "")))
         asked = api.parse(_decode(body), adapted, self._config.server.max_choices)
+        record.model, record.is_stream = asked.request.model, asked.request.stream
         target = self._upstream.resolve(asked.request.model)
-        record.model, record.is_stream, record.target = asked.request.model, asked.request.stream, target.model_id
+        record.target = target.model_id
         form = _form(asked.request.output_format, adapted)
         request = await self._prepare(asked.request, target, adapted, record)
         exchange = await self._exchange(request, target, adapted, headers, record)

@@ -121,11 +121,13 @@ class Journey:
         self.record = Record("req_1", "POST", "/v1/chat/completions", 0.0)
 
     async def ask(self, headers: dict[str, str] | None = None, **fields: Any) -> Whole | Streamed:
+        await self._pipeline.start()
         body = {"model": LLAMA, "messages": [{"role": "user", "content": "Hi"}]} | fields
         self.record = Record("req_1", "POST", "/v1/chat/completions", asyncio.get_running_loop().time())
         return await self._pipeline.answer(CHAT, jsonio.encode(body), headers or {}, self.record)
 
     async def raw(self, body: bytes) -> Whole | Streamed:
+        await self._pipeline.start()
         return await self._pipeline.answer(CHAT, body, {}, self.record)
 
 

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         config = load(config_path(options.config), os.environ, _overrides(options))
         _check_access(config)
-        listener = _listen(config)
-        make = _Application(config, options.emulator, listener.getsockname()[1])
+        make = _Application(config, options.emulator)
         make.upstream()
+        listener = _listen(config)
+        make.port = listener.getsockname()[1]
     except ValueError as error:
         print(f"bedrock-proxy: {error}", file=sys.stderr)
         return 2
@@ -88,18 +90,13 @@ class _Application:
     """Makes the ASGI application, in whichever process runs it."""
 
     def __init__(
-        self,
-        config: Config,
-        is_emulated: bool,
-        port: int,
-        *,
-        has_banner: bool = True,
-        shared_file: Path | None = None,
+        self, config: Config, is_emulated: bool, *, has_banner: bool = True, shared_file: Path | None = None
     ) -> None:
         self.shared_file = shared_file
         self.config = config
         self.is_emulated = is_emulated
-        self.port = port
+        self.port = config.server.port
+        """That the listener was given in the end, where the configuration says 0."""
         self.has_banner = has_banner
 
     def __call__(self) -> Any:
@@ -108,7 +105,7 @@ class _Application:
 
     def for_worker(self, shared_file: Path) -> _Application:
         """The same for one process of several, which share a file and leave the first words to their parent."""
-        return _Application(self.config, self.is_emulated, self.port, has_banner=False, shared_file=shared_file)
+        return _Application(self.config, self.is_emulated, has_banner=False, shared_file=shared_file)
 
     async def probe(self) -> Upstream:
         """What the workers are going to find."""
@@ -146,15 +143,17 @@ def _check_access(config: Config) -> None:
 
 def _listen(config: Config) -> socket.socket:
     host, port = config.server.host, config.server.port
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        # Now, not when the application is ready: whoever comes in between waits, and is not turned away.
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        raise ConfigError(f"server.port: cannot listen on {host}:{port}: {error.strerror or error}") from None
+    with ExitStack() as stack:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # Now, not when the application is ready: whoever comes in between waits, and is not turned away.
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise ConfigError(f"server.port: cannot listen on {host}:{port}: {error.strerror or error}") from None
+        stack.pop_all()
     listener.set_inheritable(True)
     return listener
 

@@ -75,12 +75,12 @@ class Checker:
 
     def problem(self, text: str | bytes) -> str | None:
         """None when the text is JSON that conforms, else one line: `$.items[2].price: "x" is not a number`."""
+        data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
         try:
-            value = jsonio.decode(text)
+            value = jsonio.decode(data)
         except jsonio.UNREADABLE as error:
             return f"$: not JSON: {error}"[:_LONGEST_PROBLEM]
-        brackets = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
-        if brackets > MOST_LEVELS and _is_deep(value):
+        if data.count(b"[") + data.count(b"{") > MOST_LEVELS and _is_deep(value):
             return f"$: nested deeper than {MOST_LEVELS} levels"
         try:
             self._validator.validate(value)
@@ -106,9 +106,11 @@ def _removed(schema: Any, steps: list[str | int]) -> Any:
 def _is_deep(value: Any) -> bool:
     rest = [value]
     for _ in range(MOST_LEVELS + 1):
-        inside = [item.values() if isinstance(item, dict) else item for item in rest if isinstance(item, dict | list)]
-        rest = [item for items in inside for item in items]
-    return bool(rest)
+        rest = [item for item in rest if isinstance(item, dict | list)]
+        if not rest:
+            return False
+        rest = [inner for item in rest for inner in (item.values() if isinstance(item, dict) else item)]
+    return True
 
 
 def _telling(error: ValidationError) -> ValidationError:
@@ -136,8 +138,8 @@ def _described(error: ValidationError) -> str:
     what = shown(error.instance)
     match error.kind.name:
         case "type":
-            said = f"{what} is not {' or '.join(a_kind(kind) for kind in error.kind.value)}"
-        case "falseSchema":
+            said = f"{what} is not {' or '.join(a_kind(kind) for kind in sorted(error.kind.value))}"
+        case "falseSchema" | "not":
             said = f"{what} is not allowed"
         case "anyOf" | "oneOf" as keyword:
             fits = "none" if all(error.kind.value) else "more than one"

@@ -14,6 +14,7 @@ from proxy import jsonio
 from proxy.schemas.document import trail
 from proxy.schemas.keywords import Schema
 from proxy.schemas.kinds import kind_of, own_kinds
+from proxy.schemas.top import ALWAYS
 
 _MOST_LEVELS = 64
 _MOST_STEPS = 200
@@ -93,11 +94,16 @@ class _Coercion:
             if isinstance(node, dict):
                 done = [*done, node]
                 todo = [*_listed(node, "allOf"), *todo]
+                if node.get("type") == "object" and node.get("if") == ALWAYS:
+                    todo.append(node.get("then"))
                 if isinstance(node.get("$ref"), str):
                     todo.append(self._resolve(node["$ref"]))
-            unions = [_listed(node, keyword) for keyword in ("anyOf", "oneOf") if _listed(node, keyword)]
-            others = [{"anyOf": union} for union in unions[1:]]
-            rest += [(done, [branch, *others, *todo]) for branch in (unions[0] if unions else [True])]
+            unions = [union for union in (_listed(node, "anyOf"), _listed(node, "oneOf")) if union]
+            if unions:
+                others = [{"anyOf": union} for union in unions[1:]]
+                rest += [(done, [branch, *others, *todo]) for branch in unions[0]]
+            else:
+                rest.append((done, todo))
         return []
 
     def _resolve(self, reference: str) -> Any:

@@ -184,6 +184,13 @@ def modern(node: Schema) -> Schema:
     return out
 
 
+def spelt(node: Schema, keyword: str) -> str:
+    """The keyword under which the client's node has what `modern` gives under this one."""
+    if isinstance(node.get("items"), list):
+        keyword = {"prefixItems": "items", "items": "additionalItems"}.get(keyword, keyword)
+    return "dependencies" if keyword == "dependentSchemas" and keyword not in node else keyword
+
+
 _RESPELT = _DROPPED | {"additionalItems", "dependencies", "examples", "exclusiveMaximum", "exclusiveMinimum"}
 _TEXTS = ("title", "description", "$comment")
 _LISTS = ("type", "required")

@@ -15,7 +15,7 @@ from proxy.schemas.keywords import Schema
 from proxy.schemas.merge import same
 from proxy.schemas.place import Place, function, shown
 from proxy.schemas.remembered import remembered
-from proxy.schemas.top import UNIONS, Top
+from proxy.schemas.top import ALWAYS, UNIONS, Top
 from proxy.schemas.writer import written
 
 _UNIONS_AT_TOP = (*UNIONS, "allOf")
@@ -75,7 +75,7 @@ def _moved_below(node: Schema, top: Top) -> Schema:
         required = [name for name in _required(branches[:1]) if all(name in _required([one]) for one in branches)]
         if required:
             out["required"] = [*dict.fromkeys([*out.get("required", ()), *required])]
-    return {**out, "if": {"type": "object"}, "then": below}
+    return {**out, "if": ALWAYS, "then": below}
 
 
 def _required(branches: list[Schema]) -> list[str]:

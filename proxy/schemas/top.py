@@ -14,6 +14,9 @@ from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Place
 
 UNIONS = ("anyOf", "oneOf")
+ALWAYS: Schema = {"type": "object"}
+"""As an `if` at the top of what must be an object, it always holds."""
+
 _MOST_STEPS = 200
 
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, without
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, spelt, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
 from proxy.schemas.place import Path, shown, steps
@@ -20,6 +20,8 @@ _OF_VALUES = frozenset({"additionalProperties", "items", "patternProperties", "p
 
 _MAY_BE_BOOLEAN = frozenset({"additionalProperties", "items", "unevaluatedItems", "unevaluatedProperties"})
 """Where `false` is what everybody writes. Elsewhere `{}` and `{"not": {}}` say the same to more readers."""
+
+_PLACES = ONE | MANY | NAMED
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_NAME = 60
@@ -78,14 +80,15 @@ class _Writer:
             out = {keyword: value for keyword, value in out.items() if keyword == "$ref" or keyword in ANNOTATIONS}
         changes: Schema = {}
         for keyword, value in out.items():
-            new = value
+            if keyword not in _PLACES:
+                continue
+            way = (path, keyword if out is node else spelt(node, keyword))
             if keyword in ONE:
-                new = self._node(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
+                new = self._node(value, way, base, level + 1, keyword in _OF_VALUES)
                 new = new if keyword in _MAY_BE_BOOLEAN else _as_object(new)
-            elif keyword in MANY:
-                new = self._many(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
-            elif keyword in NAMED:
-                new = self._named(value, (path, keyword), base, level + 1, keyword in _OF_VALUES)
+            else:
+                write = self._many if keyword in MANY else self._named
+                new = write(value, way, base, level + 1, keyword in _OF_VALUES)
             if new is not value:
                 changes[keyword] = new
         if changes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import struct
 from contextlib import closing
 from typing import Any
 
@@ -60,6 +62,16 @@ def test_in_the_middle_of_a_stream(proxy, bedrock, model, n):
     script = bedrock.script(text=["One", " two"], fault={"kind": "stall", "after_events": 5 if model == CLAUDE else 2})
     with closing(send(proxy, script, model=model, stream=True, n=n)) as connection:
         read_until(connection, b'" two"', n)
+    assert [call.hung_up for call in bedrock.wait_until_idle(n)] == [True] * n
+
+
+@CHOICES
+def test_by_a_reset(proxy, bedrock, n):
+    """Not the end of the connection, but its sudden death."""
+    script = bedrock.script(text=["One", " two"], fault={"kind": "stall", "after_events": 2})
+    with closing(send(proxy, script, stream=True, n=n)) as connection:
+        read_until(connection, b'" two"', n)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert [call.hung_up for call in bedrock.wait_until_idle(n)] == [True] * n
 
 
@@ -136,6 +148,32 @@ def test_a_connection_is_used_again_after_a_whole_stream(proxy, bedrock, model):
     """And so hung_up above means something: an answer read to its end leaves no broken connection behind."""
     assert proxy.chat(model, stream=True).text.endswith("data: [DONE]\n\n")
     assert not bedrock.wait_until_idle(1)[0].hung_up
+
+
+def test_nothing_is_left_behind(proxy, bedrock):
+    """No task of a request outlives it, however it ended."""
+
+    async def count() -> int:
+        return len(asyncio.all_tasks())
+
+    assert proxy.is_alive()
+    before = proxy.backstage.run(count())
+    scripts = [
+        bedrock.script(fault={"kind": "stall", "after_events": 0}),
+        bedrock.script(fault={"kind": "stall", "after_events": 2}),
+        bedrock.script(fault={"kind": "cut", "after_events": 2}),
+        bedrock.script(delay_ms=3_600_000),
+        bedrock.script(error={"type": "ThrottlingException"}),
+        bedrock.script(text="all of it"),
+    ]
+    for script in scripts:
+        for n in (1, 3):
+            asked = len(bedrock.calls)
+            with closing(send(proxy, script, stream=True, n=n)):
+                bedrock.wait_until(lambda asked=asked: len(bedrock.calls) > asked)
+    bedrock.wait_until(lambda: not any(call.is_open for call in bedrock.calls))
+    # The last ones end within a few turns of the loop.
+    assert any(proxy.is_alive() and proxy.backstage.run(count()) <= before for _ in range(200))
 
 
 PIECE = "x" * 20_000

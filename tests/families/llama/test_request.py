@@ -1,4 +1,6 @@
-"""Room for the answer. Everything else is in tests/golden/llama/requests."""
+"""Room for the answer, and what goes around it. Everything else is in tests/golden/llama/requests."""
+
+from typing import Any
 
 import pytest
 
@@ -6,7 +8,7 @@ from proxy.families.llama.request import build
 from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Text
-from proxy.neutral.request import Message, Request, Role, Sampling
+from proxy.neutral.request import Guardrail, Message, Request, Role, Sampling
 from proxy.routing.catalog import Catalog
 
 
@@ -42,3 +44,24 @@ def test_our_own_default_leaves_room_for_the_prompt(prompt_bytes: int, room: int
 def test_what_the_client_asks_for_is_not_ours_to_change() -> None:
     assert max_gen_len(LLAMA2, 3 * 9000, asked=2000) == 2000
     assert max_gen_len(LLAMA2, 3 * 9000, asked=1) == 1
+
+
+def test_what_llama_lacks(llama: Any) -> None:
+    for sampling in (Sampling(reasoning_effort="low"), Sampling(reasoning_tokens=2000)):
+        assert llama.build(llama.asked(sampling=sampling), "3-3").adapted == "reasoning_effort=dropped"
+    assert llama.build(llama.asked(sampling=Sampling(reasoning_effort="none")), "3-3", is_strict=True).adapted == ""
+    extra = {"top_k": 5, "performanceConfig": {"latency": "optimized"}}
+    built = llama.build(llama.asked(extra=extra, end_user="me"), "3-3")
+    assert built.adapted == "top_k=dropped, end_user=dropped"
+    assert built.call.headers == {"x-amzn-bedrock-performanceconfig-latency": "optimized"}
+
+
+def test_headers(llama: Any) -> None:
+    request = llama.asked(guardrail=Guardrail("gr", "1", "enabled"), metadata={"team": "x"}, service_tier="flex")
+    assert llama.build(request, "3-3", is_strict=True).call.headers == {
+        "x-amzn-bedrock-service-tier": "flex",
+        "x-amzn-bedrock-guardrailidentifier": "gr",
+        "x-amzn-bedrock-guardrailversion": "1",
+        "x-amzn-bedrock-trace": "ENABLED",
+        "x-amzn-bedrock-request-metadata": '{"team":"x"}',
+    }

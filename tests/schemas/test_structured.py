@@ -1,0 +1,216 @@
+from typing import Any
+
+import pytest
+
+from proxy.errors import InvalidRequest
+from proxy.schemas.structured import native, wrap_for_tool
+
+PARAM = "response_format.json_schema.schema"
+TEXT = {"type": "string"}
+NULL = {"type": "null"}
+
+
+def having(value: Any, **more: Any) -> dict[str, Any]:
+    """The value as one property of an object that is native already."""
+    return {"type": "object", "properties": {"x": value}, "additionalProperties": False, **more}
+
+
+SAYS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    # of a property -> in the native subset
+    (TEXT, TEXT),
+    ({"type": "string", "title": "T", "description": "d", "default": "a", "examples": ["b"], "x-own": 1, "$comment": "c"},
+     {"type": "string", "title": "T", "description": "d", "default": "a"}),
+    ({"type": "integer", "minimum": 1, "maximum": 5},
+     {"type": "integer", "description": "Constraints: minimum 1, maximum 5."}),
+    ({"type": "string", "description": "d", "pattern": "^a\"b$", "minLength": 2},
+     {"type": "string", "description": "d\n\nConstraints: pattern \"^a\\\"b$\", minLength 2."}),
+    ({"type": "string", "description": "", "maxLength": 2}, {"type": "string", "description": "Constraints: maxLength 2."}),
+    ({"type": "string", "format": "date-time"}, {"type": "string", "format": "date-time"}),
+    ({"type": "string", "format": "phone"}, {"type": "string", "description": 'Constraints: format "phone".'}),
+    ({"type": "array", "items": TEXT, "minItems": 1}, {"type": "array", "items": TEXT, "minItems": 1}),
+    ({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 3, "uniqueItems": True},
+     {"type": "array", "items": TEXT, "description": "Constraints: minItems 2, maxItems 3, uniqueItems true."}),
+    ({"type": ["string", "null"], "minLength": 1}, {"type": ["string", "null"], "description": "Constraints: minLength 1."}),
+    # A keyword of another type than the value's says nothing.
+    ({"type": "string", "minimum": 1, "items": {}, "required": ["a"]}, TEXT),
+    ({"type": "null", "format": "date", "minItems": 1}, NULL),
+    ({"enum": ["a", 1, None]}, {"enum": ["a", 1, None]}),
+    ({"const": 1}, {"type": "integer", "const": 1}),
+    ({"enum": ["a", 1], "minLength": 1}, {"enum": ["a", 1], "description": "Constraints: minLength 1."}),
+    ({"type": ["string", "null"], "enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a", None]}),
+    (having(TEXT), having(TEXT)),
+    ({"type": "object", "properties": {}}, {"type": "object", "properties": {}, "additionalProperties": False}),
+    ({"type": "object", "additionalProperties": False}, {"type": "object", "properties": {}, "additionalProperties": False}),
+    ({"type": "object", "properties": {"a": TEXT}, "required": ["a"], "minProperties": 1},
+     {"type": "object", "properties": {"a": TEXT}, "required": ["a"], "additionalProperties": False,
+      "description": "Constraints: minProperties 1."}),
+    ({"anyOf": [TEXT, NULL], "description": "d", "title": "T", "default": None, "examples": [1]},
+     {"title": "T", "description": "d", "default": None, "anyOf": [TEXT, NULL]}),
+    ({"oneOf": [TEXT, {"type": "array", "items": TEXT}]}, {"anyOf": [TEXT, {"type": "array", "items": TEXT}]}),
+    ({"type": "string", "anyOf": [{"minLength": 1}, {"enum": ["a"]}]},
+     {"anyOf": [{"type": "string", "description": "Constraints: minLength 1."}, {"type": "string", "enum": ["a"]}]}),
+    ({"allOf": [TEXT, {"description": "d", "maxLength": 2}]},
+     {"type": "string", "description": "d\n\nConstraints: maxLength 2."}),
+    ({"type": ["object", "null"], "properties": {"a": TEXT}, "description": "d", "minLength": 1},
+     {"description": "d", "anyOf": [{"type": "object", "properties": {"a": TEXT}, "additionalProperties": False}, NULL]}),
+    ({"type": ["array", "string"], "items": TEXT, "minLength": 1},
+     {"anyOf": [{"type": "array", "items": TEXT}, {"type": "string", "description": "Constraints: minLength 1."}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "expected"), SAYS)
+def test_what_the_native_subset_can_say(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    before = repr(schema)
+    assert native(having(schema), False, PARAM) == having(expected)
+    assert native(having({"type": "array", "items": schema}), False, PARAM) == having(
+        {"type": "array", "items": expected}
+    )
+    assert repr(schema) == before
+
+
+REFERENCES: list[tuple[Any, dict[str, Any], Any, dict[str, Any]]] = [
+    # of a property, definitions -> in the native subset
+    ({"$ref": "#/$defs/A"}, {"A": TEXT}, {"$ref": "#/$defs/A"}, {"A": TEXT}),
+    ({"$ref": "#/$defs/A"}, {"A": {"type": "integer", "minimum": 1}}, {"$ref": "#/$defs/A"},
+     {"A": {"type": "integer", "description": "Constraints: minimum 1."}}),
+    ({"$ref": "#/$defs/A"}, {"A": {"type": "array", "items": {"$ref": "#/$defs/B"}}, "B": TEXT}, {"$ref": "#/$defs/A"},
+     {"B": TEXT, "A": {"type": "array", "items": {"$ref": "#/$defs/B"}}}),
+    ({"anyOf": [{"$ref": "#/$defs/A"}, NULL, {"$ref": "#/$defs/A"}]}, {"A": TEXT},
+     {"anyOf": [{"$ref": "#/$defs/A"}, NULL, {"$ref": "#/$defs/A"}]}, {"A": TEXT}),
+    # Nothing stands beside a reference.
+    ({"$ref": "#/$defs/A", "title": "T"}, {"A": {**TEXT, "title": "U"}}, {**TEXT, "title": "T"}, {}),
+    ({"$ref": "#/$defs/A", "minLength": 1}, {"A": TEXT}, {**TEXT, "description": "Constraints: minLength 1."}, {}),
+    ({"allOf": [{"$ref": "#/$defs/A"}], "title": "T"}, {"A": TEXT}, {**TEXT, "title": "T"}, {}),
+    ({"type": "string", "anyOf": [{"$ref": "#/$defs/A"}, {"enum": ["b"]}]}, {"A": {"enum": ["a"]}},
+     {"anyOf": [{**TEXT, "enum": ["a"]}, {**TEXT, "enum": ["b"]}]}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "defs", "expected", "defined"), REFERENCES)
+def test_references(schema: Any, defs: dict[str, Any], expected: Any, defined: dict[str, Any]) -> None:
+    assert native(having(schema, **{"$defs": defs}), False, PARAM) == having(
+        expected, **({"$defs": defined} if defined else {})
+    )
+
+
+EMULATED: list[Any] = [
+    {},
+    True,
+    False,
+    {"title": "anything"},
+    {"type": "object"},
+    {"type": "object", "properties": {}, "additionalProperties": True},
+    {"type": "object", "properties": {}, "additionalProperties": TEXT},
+    {"type": "object", "properties": {}, "required": ["a"]},
+    {"type": "object", "properties": {}, "patternProperties": {"^a": TEXT}},
+    {"type": "object", "properties": {"a": {}}},
+    {"type": "array"},
+    {"type": "array", "items": True},
+    {"type": "array", "prefixItems": [TEXT]},
+    {"type": "array", "items": [TEXT]},
+    {"type": ["array", "null"]},
+    {"not": NULL},
+    {"type": "string", "if": {}, "then": {}},
+    {"type": "array", "items": TEXT, "contains": TEXT},
+    {"enum": [[1]]},
+    {"const": {}},
+    {"type": "object", "enum": ["a"]},
+    {"type": ["object", "null"], "properties": {}, "enum": [None]},
+    {"anyOf": [TEXT, {}]},
+    {"anyOf": [TEXT], "not": NULL},
+    {"type": "string", "anyOf": [NULL, TEXT]},
+    {"allOf": [{"pattern": "a"}, {"pattern": "b"}]},
+    {"allOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
+    {"$ref": "#/$defs/Tree"},
+    {"$ref": "#/$defs/Tree", "description": "d"},
+    {"$ref": "#"},
+    {"$ref": "#/$defs/Circle"},
+]
+DEFS = {
+    "A": {"pattern": "a"},
+    "B": {"pattern": "b"},
+    "Tree": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+    "Circle": {"allOf": [{"$ref": "#/$defs/Circle"}]},
+}
+
+
+@pytest.mark.parametrize("schema", EMULATED)
+def test_what_it_cannot_say(schema: Any) -> None:
+    assert native(having(schema, **{"$defs": DEFS}), False, PARAM) is None
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{}, {"type": "array", "items": TEXT}, {"type": ["object", "null"], "properties": {}}, {"anyOf": [having(TEXT), NULL]},
+     {"anyOf": [having(TEXT), having(NULL)]}],
+)  # fmt: skip
+def test_the_top_is_to_be_one_object(schema: dict[str, Any]) -> None:
+    assert native(schema, False, PARAM) is None
+
+
+def test_what_would_grow_or_sink_too_far_is_emulated() -> None:
+    wide: dict[str, Any] = {"A0": TEXT}
+    for at in range(1, 16):
+        both = [{"$ref": f"#/$defs/A{at - 1}", "title": word} for word in "ab"]
+        wide[f"A{at}"] = {"anyOf": both}
+    assert native(having({"$ref": "#/$defs/A15"}, **{"$defs": wide}), False, PARAM) is None
+    deep = {f"A{at}": {"type": "array", "items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(9_000)} | {
+        "A9000": TEXT
+    }
+    assert native(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), False, PARAM) is None
+
+
+def test_a_top_that_is_a_reference() -> None:
+    required = having(TEXT, required=["x"])
+    assert native({"$ref": "#/$defs/A", "$defs": {"A": required}}, True, PARAM) == required
+
+
+def test_strict_is_held_to_its_word() -> None:
+    loose = {"type": "object", "properties": {"x": TEXT}}
+    assert native(loose, False, PARAM) == having(TEXT)
+    with pytest.raises(InvalidRequest, match=r"response_format 'X': In context=\(\), 'additionalProperties'"):
+        native(loose, True, PARAM, name="X")
+
+
+def test_what_is_no_schema_is_refused_in_either_way() -> None:
+    for make in (lambda schema: native(schema, False, PARAM), lambda schema: wrap_for_tool(schema, PARAM)):
+        with pytest.raises(InvalidRequest) as caught:
+            make(having({"type": "text"}))
+        assert caught.value.param == f"{PARAM}.properties.x.type"
+        assert caught.value.code is None
+
+
+WRAPPED: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"type": "array", "items": TEXT}, {"type": "array", "items": TEXT}),
+    ({"$schema": "x", "enum": ["a"]}, {"type": "string", "enum": ["a"]}),
+    ({"type": ["object", "null"]}, {"type": ["object", "null"]}),
+    ({"anyOf": [having(TEXT), having(NULL)]}, {"anyOf": [having(TEXT), having(NULL)]}),
+    ({"properties": {"x": TEXT}}, {"properties": {"x": TEXT}}),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), WRAPPED)
+def test_what_is_not_one_object_is_wrapped(schema: dict[str, Any], value: dict[str, Any]) -> None:
+    assert wrap_for_tool(schema, PARAM) == (
+        {"type": "object", "properties": {"value": value}, "required": ["value"], "additionalProperties": False},
+        "value",
+    )
+
+
+def test_definitions_stay_at_the_top_of_the_wrapping() -> None:
+    schema = {"type": "array", "items": {"$ref": "#/definitions/A"}, "definitions": {"A": TEXT}}
+    wrapped, key = wrap_for_tool(schema, PARAM, takes_refs=True)
+    assert key == "value"
+    assert wrapped["$defs"] == {"A": TEXT}
+    assert wrapped["properties"]["value"] == {"type": "array", "items": {"$ref": "#/$defs/A"}}
+    assert wrap_for_tool(schema, PARAM)[0]["properties"]["value"] == {"type": "array", "items": TEXT}
+
+
+def test_objects_go_as_they_are() -> None:
+    assert wrap_for_tool(having(TEXT), PARAM) == (having(TEXT), None)
+    assert wrap_for_tool({"allOf": [having(TEXT)], "$schema": "x"}, PARAM) == (having(TEXT), None)
+    tree = {"type": "object", "properties": {"sub": {"$ref": "#"}}}
+    assert wrap_for_tool(tree, PARAM, takes_refs=True)[1] is None
+    with pytest.raises(InvalidRequest, match="leads back to itself"):
+        wrap_for_tool(tree, PARAM)
