@@ -75,7 +75,7 @@ class AnswerText:
         if self._parser is not None:
             self._write(self._parser.close(), out)
             if self._parser.dropped_calls:
-                out.append(Unrecognised(f"{self._parser.dropped_calls} calls more than were asked for"))
+                out.append(Unrecognised(f"calls beyond those that were asked for: {self._parser.dropped_calls}"))
         self._stop(out)
         return out
 
