@@ -557,11 +557,11 @@ def test_labels_go_on() -> None:
 
 
 def test_a_guardrail() -> None:
-    config = {"guardrailIdentifier": "gr-1", "guardrailVersion": "DRAFT"}
-    assert parsed(guardrailConfig=config).guardrail == Guardrail("gr-1", "DRAFT", None, "guardrailConfig")
+    config = {"guardrailIdentifier": "gr1", "guardrailVersion": "DRAFT"}
+    assert parsed(guardrailConfig=config).guardrail == Guardrail("gr1", "DRAFT", None, "guardrailConfig")
     for trace in ("enabled", "disabled", "enabled_full"):
         guardrail = parsed(guardrailConfig={**config, "trace": trace}).guardrail
-        assert guardrail == Guardrail("gr-1", "DRAFT", trace, "guardrailConfig")
+        assert guardrail == Guardrail("gr1", "DRAFT", trace, "guardrailConfig")
     assert adapted(guardrailConfig=config) == ""
     assert parsed(guardrailConfig=None).guardrail is None
     assert "guardrailConfig" not in parsed(guardrailConfig=config).extra

@@ -344,7 +344,7 @@ def test_a_function_call_without_functions() -> None:
 
 
 def test_the_newer_form_wins() -> None:
-    body = {"tools": [F], "functions": [{"name": "g"}], "function_call": {"name": "g"}, "tool_choice": "required"}
+    body = {"tools": [F], "functions": [{"name": "g"}], "tool_choice": "required"}
     settings = parsed(**body)
     assert ([tool.name for tool in settings.tools], settings.choice) == (["f"], ToolChoice.REQUIRED)
     assert (settings.has_functions, settings.is_parallel) == (False, True)
