@@ -42,9 +42,11 @@ from proxy.pipeline import Pipeline, Whole
 from proxy.routing.attempts import retry_after_for_client
 from proxy.streaming import StreamResponse
 from proxy.telemetry import logs
+from proxy.telemetry.logs import log
 from proxy.telemetry.record import Record
 from proxy.upstream import Upstream
 
+_SORRY = "The server had an error while processing your request. Sorry about that!"
 _OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz"})
 """Asked by load balancers and people, without a key."""
 
@@ -176,6 +178,12 @@ class Endpoint:
                 await _error_response(error, record)(scope, receive, send)
         except ProxyError as error:
             await _error_response(error, record)(scope, receive, send)
+        except Exception:
+            if record.status:
+                raise
+            # Answered here, where the connection stays in order for the requests behind this one.
+            log.exception("id=%s failed", record.request_id)
+            await _error_response(InternalError(_SORRY), record)(scope, receive, send)
         finally:
             watch.cancel()
 
@@ -271,7 +279,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     elif error.status_code == 404:
         failure = NotFound(f"Invalid URL ({at}){_hint(request.url.path)}")
     else:
-        failure = InternalError("The server had an error while processing your request. Sorry about that!")
+        failure = InternalError(_SORRY)
     return await _on_proxy_error(request, failure)
 
 
@@ -284,6 +292,4 @@ def _hint(path: str) -> str:
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
-    return await _on_proxy_error(
-        request, InternalError("The server had an error while processing your request. Sorry about that!")
-    )
+    return await _on_proxy_error(request, InternalError(_SORRY))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from proxy.bedrock.client import Answer, BedrockClient
@@ -77,14 +79,14 @@ class Exchange:
     async def _ask_once(self) -> tuple[Reply, Answer]:
         answer = await self._send(self._family.operation)
         try:
-            return self._family.parse(await answer.body(), self._call), answer
+            return self._family.parse(await answer.body(), self._own_call()), answer
         finally:
             await answer.aclose()
 
     async def _open_once(self, end_s: float) -> Unfolding:
         async with _within(self._timeouts.first_event_s, _TOO_LATE):
             answer = await self._send(self._family.stream_operation)
-            reader = self._family.reader(self._call)
+            reader = self._family.reader(self._own_call())
             unfolding = Unfolding(answer, reader, Filters(self._call), self._timeouts.gap_s, end_s)
             try:
                 await unfolding.begin()
@@ -92,6 +94,10 @@ class Exchange:
                 await answer.aclose()
                 raise
             return unfolding
+
+    def _own_call(self) -> Call:
+        """The call with a token of this one answer's own."""
+        return replace(self._call, answer_token=secrets.token_hex(6))
 
     async def _send(self, operation: str) -> Answer:
         return await self._client.call(self._target.model_id, operation, self._call.body, self._call.headers)

@@ -33,6 +33,7 @@ _LISTING_AGAIN_S = 60.0
 """… and after this long when it could not be had."""
 _LOOK_AGAIN_S = 5.0
 """Without a region, the configuration is read again after this long."""
+_NO_REGION = "The proxy has no AWS region. This is for its operator to mend."
 _PATIENCE_S = 0.25
 """How long starting waits for credentials, so that its first lines can name them."""
 
@@ -58,7 +59,7 @@ class Upstream:
         self.region: str | None = None
         self.endpoints: Endpoints | None = None
         self.identities: Credentials | FixedIdentity
-        self.trouble: NotConfigured | None = None
+        self.trouble: str | None = None
         """Why no call can be made, where it is not for want of credentials."""
 
     async def start(self) -> None:
@@ -75,7 +76,7 @@ class Upstream:
     async def check_ready(self) -> None:
         """Raises `NotConfigured` with what the operator has to mend. Where credentials are missing, it looks again."""
         if self.trouble is not None:
-            raise self.trouble
+            raise NotConfigured(self.trouble)
         await self.identities.look(_PATIENCE_S)
         if self.identities.problem is not None:
             raise NotConfigured(self.identities.problem)
@@ -83,15 +84,13 @@ class Upstream:
     def resolve(self, name: str) -> Target:
         """The client's name of a model -> what to call. Raises `ModelNotFound`, `NotConfigured`."""
         if self._resolver is None:
-            assert self.trouble is not None
-            raise self.trouble
+            raise NotConfigured(self.trouble or _NO_REGION)
         return self._resolver.resolve(name)
 
     def describe(self, name: str) -> ListedModel:
         """One model, listed or not. Raises `ModelNotFound`, `NotConfigured`."""
         if self._resolver is None:
-            assert self.trouble is not None
-            raise self.trouble
+            raise NotConfigured(self.trouble or _NO_REGION)
         return self._resolver.describe(name)
 
     def list_models(self) -> Sequence[ListedModel]:
@@ -103,7 +102,7 @@ class Upstream:
         """For the region of an ARN, or else the one set up."""
         region = region or self.region
         if self.trouble is not None or region is None:
-            raise self.trouble or NotConfigured("The proxy has no AWS region. This is for its operator to mend.")
+            raise NotConfigured(self.trouble or _NO_REGION)
         client = self._clients.get(region)
         if client is None:
             endpoints = self.endpoints if region == self.region else None
@@ -118,7 +117,7 @@ class Upstream:
             region, self.endpoints = await asyncio.to_thread(self.ask_botocore)
             self.region, self._resolver, self.trouble = region, self.resolver(region), None
         except NotConfigured as error:
-            self.trouble = error
+            self.trouble = error.message
         self.identities = Credentials(profile=self._config.aws.profile, region=self.region, environ=self._environ)
 
     def ask_botocore(self) -> tuple[str, Endpoints]:

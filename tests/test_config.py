@@ -10,7 +10,7 @@ from msgspec import Struct
 from proxy.config import Config, ConfigError, ModelEntry, load
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
-SECTIONS = "auth, aws, log, models, retry, routing, server, strict, timeouts"
+SECTIONS = "auth, aws, log, media, models, retry, routing, schema_mismatch, server, strict, timeouts"
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ PURE = under(
     "proxy.neutral",
     "proxy.families",
     "proxy.schemas",
+    "proxy.media.kinds",
     "proxy.errors",
     "proxy.jsonio",
     "proxy.bedrock.sign",

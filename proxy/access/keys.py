@@ -71,11 +71,23 @@ def check_host(headers: Mapping[str, str]) -> None:
     """An open proxy on loopback answers to loopback names only: a web page whose name was bound to 127.0.0.1 would
     otherwise spend the user's money. Raises `Forbidden`.
     """
+    origin = headers.get("origin", "")
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site") or (origin and not is_loopback(_host_of(origin))):
+        raise Forbidden(
+            "This proxy has no keys and so serves no web pages of others. Have its operator set BEDROCK_PROXY_API_KEY.",
+            code="origin_not_allowed",
+        )
     host = headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    name = _host_of(host)
     if not is_loopback(name):
         raise Forbidden(
             "This proxy has no keys and so serves this machine only: call it as localhost or 127.0.0.1, or have its operator "
             "set BEDROCK_PROXY_API_KEY.",
             code="host_not_allowed",
         )
+
+
+def _host_of(authority: str) -> str:
+    """`http://127.0.0.1:8000` or `[::1]:8000` -> the name or address in it."""
+    host = authority.rpartition("//")[2]
+    return host if host.endswith("]") else host.rpartition(":")[0] or host

@@ -204,7 +204,7 @@ def _banner(config: Config, port: int, upstream: Upstream) -> str:
     names = upstream.list_models()
     lines.append(f"  models       {len(names)}, at {url}/models")
     if upstream.trouble is not None:
-        lines.append(f"  trouble      {upstream.trouble.message}")
+        lines.append(f"  trouble      {upstream.trouble}")
     if names:
         key = ' -H "Authorization: Bearer $YOUR_KEY"' if config.auth.keys else ""
         body = f'{{"model": "{_example(names)}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'

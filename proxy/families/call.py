@@ -32,6 +32,8 @@ class Call:
     """The text of the answer is to be JSON and nothing else: a code fence around it is taken away."""
     answer_tool: str | None = None
     """The wire name of a tool whose arguments are the answer's text: how a model without schemas is made to follow one."""
+    answer_token: str = ""
+    """Unlike in every other answer: for the ids of what the wire gives none."""
     reading: object = None
     """The family's own notes, for the reading of the answer."""
     answer_key: str | None = None

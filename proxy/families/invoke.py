@@ -20,7 +20,7 @@ from proxy.neutral.events import Unrecognised
 from proxy.neutral.request import Request
 
 INTERVENED = "INTERVENED"
-_LABELS = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
+_LABELS = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
 _MOST_LABEL_BYTES = 8500
 _TRACES = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
 

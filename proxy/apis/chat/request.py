@@ -6,6 +6,7 @@ beyond those go on as `extra`. Source: OpenAI's published OpenAPI document 2.3, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Guardrail, Request, Sampling
 
 _MAX_STOPS = 4
+_GUARDRAIL = re.compile(r"[a-z0-9]{1,64}|arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
+_GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT", re.ASCII)
+"""As in the botocore 1.44 service model. They become headers."""
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _INT64 = (-(2**63), 2**63 - 1)
 _MOST_TOKENS = 2**31 - 1
@@ -102,7 +106,7 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
     _refuse_what_would_change_the_answer(body)
     stream = fields.boolean(body, "stream") or False
     depth = parse_depth(body, adapted)
-    sampling, spelled = _sampling(body, depth)
+    sampling, spelled = _sampling(body, depth, adapted)
     _note_what_has_no_effect(body, adapted)
     settings = parse_tools(body, adapted)
     messages = parse_messages(body, adapted)
@@ -119,7 +123,7 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
         guardrail=_guardrail(body, adapted),
         choices=fields.integer(body, "n", 1, max_choices) or 1,
         stream=stream,
-        end_user=_end_user(body, spelled),
+        end_user=_end_user(body, spelled, adapted),
         service_tier=_service_tier(body, adapted),
         extra={name: value for name, value in body.items() if name not in _HANDLED and value is not None},
         spelled=spelled,
@@ -136,11 +140,13 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
     )
 
 
-def _sampling(body: Mapping[str, Any], depth: Depth) -> tuple[Sampling, dict[str, str]]:
+def _sampling(body: Mapping[str, Any], depth: Depth, adapted: Adaptations) -> tuple[Sampling, dict[str, str]]:
     spelled: dict[str, str] = {}
     max_tokens = fields.integer(body, "max_tokens", 1, _MOST_TOKENS)
     newer = fields.integer(body, "max_completion_tokens", 1, _MOST_TOKENS)
     if newer is not None:
+        if max_tokens not in (None, newer):
+            adapted.drop("max_tokens", "'max_completion_tokens' says something else.")
         max_tokens, spelled["max_tokens"] = newer, "max_completion_tokens"
     sampling = Sampling(
         max_tokens=max_tokens,
@@ -173,10 +179,12 @@ def _stop(body: Mapping[str, Any]) -> list[str]:
     return [item for item in value if item]
 
 
-def _end_user(body: Mapping[str, Any], spelled: dict[str, str]) -> str | None:
+def _end_user(body: Mapping[str, Any], spelled: dict[str, str], adapted: Adaptations) -> str | None:
     older, newer = fields.string(body, "user"), fields.string(body, "safety_identifier")
     if newer:
         spelled["end_user"] = "safety_identifier"
+        if older and older != newer:
+            adapted.drop("user", "'safety_identifier' says something else.")
     elif older:
         spelled["end_user"] = "user"
     return newer or older or None
@@ -263,6 +271,14 @@ def _guardrail(body: Mapping[str, Any], adapted: Adaptations) -> Guardrail | Non
         raise fields.missing(f"{path}.guardrailIdentifier")
     if not version:
         raise fields.missing(f"{path}.guardrailVersion")
+    for name, value, pattern in (
+        ("guardrailIdentifier", guardrail_id, _GUARDRAIL),
+        ("guardrailVersion", version, _GUARDRAIL_VERSION),
+    ):
+        if not pattern.fullmatch(value):
+            raise InvalidRequest(
+                f"Invalid '{path}.{name}': it is not one of Bedrock's.", param=f"{path}.{name}", code="invalid_value"
+            )
     trace = fields.word(config, "trace", ("enabled", "disabled", "enabled_full"), path)
     return Guardrail(guardrail_id, version, trace, path)
 

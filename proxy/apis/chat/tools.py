@@ -57,6 +57,8 @@ def parse_tools(body: Mapping[str, Any], adapted: Adaptations) -> ToolSettings:
     _check_idle(body, "function_call", "functions", functions)
     if listed and functions:
         adapted.drop("functions", "'tools' was sent too.")
+        if body.get("function_call") is not None:
+            adapted.drop("function_call", "'tools' was sent too.")
     return settings
 
 

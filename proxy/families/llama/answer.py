@@ -45,10 +45,12 @@ def expected(call: Call) -> Expected:
 class AnswerText:
     """`feed` it the text as it comes, were it empty, and `close` it at the end."""
 
-    __slots__ = ("_calls", "_expected", "_open", "_parser", "_prefix")
+    __slots__ = ("_calls", "_expected", "_open", "_parser", "_prefix", "_token")
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(self, expected: Expected, token: str = "") -> None:
+        """`token`: of this answer's own, for the ids of its calls."""
         self._expected = expected
+        self._token = token
         self._calls = 0
         self._open: BlockKind | None = None
         self._parser: CallParser | None = None
@@ -87,7 +89,7 @@ class AnswerText:
                 case CallStart(name):
                     self._stop(out)
                     self._open = BlockKind.TOOL_USE
-                    call_id = f"call_{self._expected.id_seed}{self._calls}"
+                    call_id = f"call_{self._expected.id_seed}{self._token}{self._calls}"
                     self._calls += 1
                     out.append(BlockStart(BlockKind.TOOL_USE, call_id, self._expected.names.to_client(name)))
                 case CallArguments(text):

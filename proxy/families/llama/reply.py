@@ -67,7 +67,7 @@ def parse(body: bytes, call: Call) -> Reply:
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
-    text, fold = AnswerText(expected(call)), Fold()
+    text, fold = AnswerText(expected(call), call.answer_token), Fold()
     fold.feed(text.feed(without_end_token(answer.generation)))
     fold.feed(text.close())
     fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])

@@ -28,7 +28,7 @@ class LlamaStream:
     __slots__ = ("_answer", "_guardrail_action", "_held", "_usage", "is_ended")
 
     def __init__(self, call: Call) -> None:
-        self._answer = AnswerText(expected(call))
+        self._answer = AnswerText(expected(call), call.answer_token)
         self._usage = Usage()
         self._held = ""
         self._guardrail_action: str | None = None

@@ -1,0 +1,120 @@
+"""Answers by a schema: in the form that was asked for, or said not to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy import jsonio
+
+CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+LLAMA = "meta.llama3-3-70b-instruct-v1:0"
+NOVA = "amazon.nova-pro-v1:0"
+ALL = pytest.mark.parametrize("model", [CLAUDE, LLAMA, NOVA])
+SCHEMA = {
+    "type": "object",
+    "properties": {"price": {"type": "integer"}},
+    "required": ["price"],
+    "additionalProperties": False,
+}
+FORM: Any = {"type": "json_schema", "json_schema": {"name": "offer", "strict": True, "schema": SCHEMA}}
+BAD = '{"price":"dear"}'
+
+
+@pytest.fixture
+def wrong(bedrock):
+    """The header that makes a model answer in another form than it was asked for."""
+
+    def wrong(model: str) -> dict[str, str]:
+        if model == CLAUDE:
+            return bedrock.script(text=BAD)
+        if model == LLAMA:
+            # The first brace stands in the prompt.
+            return bedrock.script(text=BAD[1:])
+        call = {"type": "tool_use", "id": "tooluse_1", "name": "final_answer", "input": jsonio.decode(BAD)}
+        return bedrock.script(content=[call], stop_reason="tool_use")
+
+    return wrong
+
+
+def content(chunks: str) -> tuple[str, list[dict[str, Any]]]:
+    """The text of a stream, and all of its objects."""
+    lines = [line.removeprefix("data: ") for line in chunks.splitlines() if line.startswith("data: ")]
+    objects = [jsonio.decode(line) for line in lines if line != "[DONE]"]
+    text = "".join(choice["delta"].get("content") or "" for each in objects for choice in each.get("choices", ()))
+    return text, objects
+
+
+@ALL
+def test_what_conforms_is_not_spoken_of(proxy, model):
+    whole = proxy.chat(model, response_format=FORM)
+    assert jsonio.decode(whole.json()["choices"][0]["message"]["content"]) == {"price": 1}
+    assert "not-met" not in whole.headers.get("x-bedrock-proxy-adapted", "")
+    text, objects = content(proxy.chat(model, response_format=FORM, stream=True).text)
+    assert jsonio.decode(text) == {"price": 1}
+    assert not any("error" in each for each in objects)
+
+
+@ALL
+def test_a_mismatch_is_reported(proxy, wrong, model, caplog):
+    reply = proxy.chat(model, response_format=FORM, headers=wrong(model))
+    assert reply.status_code == 200
+    assert jsonio.decode(reply.json()["choices"][0]["message"]["content"]) == {"price": "dear"}
+    assert "response_format=not-met" in reply.headers["x-bedrock-proxy-adapted"]
+    assert "does not have the form" in caplog.text
+    assert "dear" not in caplog.text
+
+
+@ALL
+def test_a_mismatch_in_a_stream_is_logged(proxy, wrong, model, caplog):
+    text, objects = content(proxy.chat(model, response_format=FORM, stream=True, headers=wrong(model)).text)
+    assert jsonio.decode(text) == {"price": "dear"}
+    assert not any("error" in each for each in objects)
+    assert "does not have the form" in caplog.text
+
+
+@ALL
+def test_a_mismatch_is_an_error_where_the_operator_wants_it(serve, wrong, model):
+    proxy = serve(schema_mismatch="error", retry={"attempts": 1})
+    reply = proxy.chat(model, response_format=FORM, headers=wrong(model))
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (502, "schema_mismatch")
+    assert "price" in error["message"]
+    _, objects = content(proxy.chat(model, response_format=FORM, stream=True, headers=wrong(model)).text)
+    assert objects[-1]["error"]["code"] == "schema_mismatch"
+    assert not any(choice["finish_reason"] for each in objects for choice in each.get("choices", ()))
+
+
+@ALL
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_was_cut_says_so_itself(proxy, model, stream):
+    reply = proxy.chat(model, response_format=FORM, max_tokens=1, stream=stream)
+    assert reply.status_code == 200, reply.text
+    assert "not-met" not in reply.headers.get("x-bedrock-proxy-adapted", "")
+    assert '"finish_reason":"length"' in reply.text
+
+
+@ALL
+def test_what_is_no_schema_is_refused_before_the_model_is_asked(proxy, bedrock, model):
+    form = {"type": "json_schema", "json_schema": {"name": "offer", "schema": {"type": "number-ish"}}}
+    reply = proxy.chat(model, response_format=form)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"].startswith("response_format")
+    assert bedrock.calls == []
+
+
+@ALL
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_with_references_and_a_union(proxy, model, stream):
+    schema = {
+        "$defs": {"leaf": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}},
+        "type": "object",
+        "properties": {"tree": {"anyOf": [{"$ref": "#/$defs/leaf"}, {"type": "null"}]}},
+        "required": ["tree"],
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "tree", "schema": schema}}
+    reply = proxy.chat(model, response_format=form, stream=stream)
+    text = content(reply.text)[0] if stream else reply.json()["choices"][0]["message"]["content"]
+    assert "tree" in jsonio.decode(text)
+    assert "not-met" not in reply.headers.get("x-bedrock-proxy-adapted", "")
