@@ -22,7 +22,7 @@ FILES = ("package.json", "package-lock.json", ".npmrc", "client.mjs", "smoke.mjs
 
 
 @pytest.fixture(scope="session")
-def node_folder(pytestconfig: pytest.Config) -> Path:
+def node_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the locked client is installed: beside the scripts if it is there already, else in pytest's cache."""
     if not (shutil.which("node") and shutil.which("npm")):
         reason = "node and npm are not installed, so the official Node client cannot be asked"
@@ -32,7 +32,8 @@ def node_folder(pytestconfig: pytest.Config) -> Path:
     if (HERE / "node_modules" / "openai").is_dir():
         return HERE
     digest = sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    folder = Path(pytestconfig.cache.mkdir(f"openai-node-{digest}"))
+    cache = getattr(pytestconfig, "cache", None)  # it can be switched off
+    folder = cache.mkdir(f"openai-node-{digest}") if cache is not None else tmp_path_factory.mktemp("openai-node")
     if not (folder / "complete").exists():
         for name in FILES:
             shutil.copy(HERE / name, folder / name)
