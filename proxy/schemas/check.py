@@ -27,6 +27,9 @@ MOST_LEVELS = 200
 _MOST_BACKTRACKS = 100_000
 """Steps of a regular expression that looks around or back, some milliseconds; all others take linear time."""
 
+_MOST_UNCHECKED = 16
+"""Patterns that cannot be read; each takes another building."""
+
 _PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _LONGEST_PATH = 200
 _LONGEST_PROBLEM = 300
@@ -53,7 +56,7 @@ class Checker:
         while (fault := self._build(exact, place)) is not None:
             steps = fault.instance_path
             path = path_of(steps)
-            if steps[-1:] != ["pattern"]:
+            if steps[-1:] != ["pattern"] or len(self.unchecked) >= _MOST_UNCHECKED:
                 raise place.refusal(path, f"{fault.message}.")
             self.unchecked.append(place.at(path))
             exact = _removed(exact, steps)

@@ -18,6 +18,9 @@ from proxy.schemas.top import ALWAYS
 
 _MOST_LEVELS = 64
 _MOST_STEPS = 200
+"""Of taking one place's unions apart, and"""
+_MOST_STEPS_IN_ALL = 100_000
+"""of all places', some 100 ms. A schema made for it could take for ever."""
 _EXACT = 2**53
 """Up to here a float that is a whole number is that number."""
 
@@ -42,6 +45,7 @@ def coerce(value: Any, schema: Any) -> Any:
 class _Coercion:
     def __init__(self, root: Any) -> None:
         self._root = root
+        self._left = _MOST_STEPS_IN_ALL
 
     def at(self, value: Any, schemas: list[Any], level: int) -> Any:
         """`schemas` are alternatives too: the value is to conform to one of them."""
@@ -84,6 +88,9 @@ class _Coercion:
         for _ in range(_MOST_STEPS):
             if not rest:
                 return out
+            self._left -= 1
+            if self._left < 0:
+                break
             done, todo = rest.pop()
             if not todo:
                 out.append(done)

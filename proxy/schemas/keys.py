@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy import jsonio
-from proxy.schemas.keywords import Schema, children, without
+from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS
+from proxy.schemas.keywords import MANY, NAMED, Schema, without
 from proxy.schemas.merge import joined
-from proxy.schemas.place import function
+from proxy.schemas.place import function, numbered
 
-_LONGEST = 64
+_LONGEST_STEM = 58
+"""Which leaves room for a number."""
 _SAFE = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_.-]")
-_MOST_LEVELS = 64
 
 Names = dict[str, str]
 """The name in the model's eyes -> the client's own. Names that stay are not in it."""
@@ -35,16 +36,8 @@ def rename(schema: Schema, param: str, *, name: str | None = None) -> tuple[Sche
     unsafe = [own for own in properties if not _SAFE.fullmatch(own)]
     if not unsafe:
         return schema, {}
-    taken = {*properties}
-    names: Names = {}
-    for own in unsafe:
-        stem = safe = _UNSAFE.sub("_", own)[:_LONGEST] or "_"
-        number = 2
-        while safe in taken:
-            safe = f"{stem[: _LONGEST - 5]}_{number}"
-            number += 1
-        taken.add(safe)
-        names[safe] = own
+    given = dict.fromkeys(properties, 1)
+    names: Names = {numbered(_UNSAFE.sub("_", own)[:_LONGEST_STEM] or "_", given): own for own in unsafe}
     renaming = _Renaming({own: safe for safe, own in names.items()}, schema.get("$defs", {}))
     out = renaming.node(without(schema, "$defs"), 0)
     if out is None:
@@ -61,10 +54,16 @@ class _Renaming:
     def __init__(self, names: Mapping[str, str], defs: Schema) -> None:
         self._names = names
         self._defs = defs
+        self._left = MOST_SCHEMAS
 
     def node(self, node: Schema, level: int) -> Schema | None:
         """None when something judges names in a way that cannot be said of other names."""
-        if level > _MOST_LEVELS or not node.keys().isdisjoint(("patternProperties", "propertyNames", "const", "enum")):
+        self._left -= 1
+        if (
+            self._left < 0
+            or level > MOST_LEVELS
+            or not node.keys().isdisjoint(("patternProperties", "propertyNames", "const", "enum"))
+        ):
             return None
         if "$ref" in node:
             return self.node(
@@ -78,18 +77,13 @@ class _Renaming:
             out["required"] = self._list(node["required"])
         if "dependentRequired" in node:
             out["dependentRequired"] = {key: self._list(value) for key, value in out["dependentRequired"].items()}
-        for keyword, at, child in children(node):
-            if keyword not in _OF_THE_OBJECT:
-                continue
-            inner = self.node(child, level + 1) if isinstance(child, dict) else child
-            if inner is None:
+        for keyword in _OF_THE_OBJECT & node.keys():
+            value = out[keyword]
+            places = value.items() if keyword in NAMED else enumerate(value) if keyword in MANY else [(None, value)]
+            inner = {at: self.node(child, level + 1) if isinstance(child, dict) else child for at, child in places}
+            if None in inner.values():
                 return None
-            if at is None:
-                out[keyword] = inner
-            elif isinstance(at, int):
-                out[keyword] = [*out[keyword][:at], inner, *out[keyword][at + 1 :]]
-            else:
-                out[keyword] = out[keyword] | {self._names.get(at, at): inner}
+            out[keyword] = inner if keyword in NAMED else [*inner.values()] if keyword in MANY else inner[None]
         return out
 
     def _keys(self, value: Schema) -> Schema:
@@ -99,6 +93,7 @@ class _Renaming:
         return [self._names.get(key, key) for key in value]
 
 
+_JUDGING_BY_NAME = frozenset({"const", "enum", "patternProperties", "propertyNames"})
 _OF_THE_OBJECT = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"})
 
 

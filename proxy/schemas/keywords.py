@@ -179,8 +179,8 @@ def modern(node: Schema) -> Schema:
             out[exclusive] = out.pop(bound)
     if not isinstance(out.get("examples", []), list):
         out["examples"] = [out["examples"]]
-    for name, item in out.pop("dependencies", {}).items():
-        _depend(out, name, item)
+    if "dependencies" in out:
+        _depend(out, out.pop("dependencies"))
     return out
 
 
@@ -205,10 +205,14 @@ def _is_respelt(node: Schema) -> bool:
     return isinstance(node.get("items"), list) or any(node.get(keyword, "") is None for keyword in _TEXTS)
 
 
-def _depend(out: Schema, name: str, item: Any) -> None:
-    if isinstance(item, list):
-        required = out.get("dependentRequired", {})
-        out["dependentRequired"] = {**required, name: [*dict.fromkeys([*required.get(name, ()), *item])]}
-    else:
-        schemas = out.get("dependentSchemas", {})
-        out["dependentSchemas"] = {**schemas, name: {"allOf": [schemas[name], item]} if name in schemas else item}
+def _depend(out: Schema, dependencies: Schema) -> None:
+    required = dict(out.get("dependentRequired", {}))
+    schemas = dict(out.get("dependentSchemas", {}))
+    for name, item in dependencies.items():
+        if isinstance(item, list):
+            required[name] = [*dict.fromkeys([*required.get(name, ()), *item])]
+        else:
+            schemas[name] = {"allOf": [schemas[name], item]} if name in schemas else item
+    out |= {
+        keyword: value for keyword, value in (("dependentRequired", required), ("dependentSchemas", schemas)) if value
+    }

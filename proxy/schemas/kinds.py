@@ -11,7 +11,8 @@ Resolve: TypeAlias = Callable[[str], Any]
 """A `$ref` -> what it leads to; None when that is not known."""
 
 ALL = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-_MOST_STEPS = 100
+MOST_STEPS = 100
+"""Schemas that are looked into for one answer."""
 
 
 def kind_of(value: Any) -> str:
@@ -40,7 +41,7 @@ def a_kind(kind: str) -> str:
 
 def kinds(schema: Any, resolve: Resolve) -> frozenset[str]:
     """The types that a value can have; too many rather than too few. `number` never comes without `integer`."""
-    return _kinds(schema, resolve, [_MOST_STEPS])
+    return _kinds(schema, resolve, [MOST_STEPS])
 
 
 def _kinds(schema: Any, resolve: Resolve, left: list[int]) -> frozenset[str]:

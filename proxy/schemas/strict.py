@@ -70,10 +70,11 @@ def _looseness(node: Schema) -> str | None:
         return None
     if node.get("additionalProperties") is not False:
         return "'additionalProperties' is required to be supplied and to be false."
-    missing = [name for name in node.get("properties", ()) if name not in node.get("required", ())]
-    if missing:
-        return (
-            "'required' is required to be supplied and to be an array including every key in properties. "
-            f"Missing '{missing[0]}'."
-        )
+    required = {*node.get("required", ())}
+    for name in node.get("properties", ()):
+        if name not in required:
+            return (
+                "'required' is required to be supplied and to be an array including every key in properties. "
+                f"Missing '{name[:_LONGEST_NAME]}'."
+            )
     return None

@@ -161,10 +161,14 @@ class _Grammar:
     def _union(self, node: Schema, keyword: str, level: int) -> Schema:
         """`oneOf` is said as `anyOf`. What stands beside it goes into each branch."""
         rest = without(node, keyword, *_SAYING)
-        branches = node[keyword]
-        if not rest.keys() <= ANNOTATIONS:
-            branches = [merge(rest, self._top.look(branch)) for branch in branches]
-        return {**_said(node), "anyOf": [self._node(branch, level + 1) for branch in branches]}
+        is_alone = rest.keys() <= ANNOTATIONS
+        return {
+            **_said(node),
+            "anyOf": [
+                self._node(branch if is_alone else merge(rest, self._top.look(branch)), level + 1)
+                for branch in node[keyword]
+            ],
+        }
 
     def _plain(self, node: Schema, level: int) -> Schema:
         """A node whose keywords are all its own."""

@@ -19,6 +19,9 @@ from proxy.schemas.top import ALWAYS, UNIONS, Top
 from proxy.schemas.writer import written
 
 _UNIONS_AT_TOP = (*UNIONS, "allOf")
+_MOST_NAMES = 2_000
+"""In all branches of a union together. With more, what follows from them stays unsaid at the top."""
+
 _MOVED = (*_UNIONS_AT_TOP, "if", "then", "else")
 
 
@@ -68,18 +71,21 @@ def _moved_below(node: Schema, top: Top) -> Schema:
     below = {keyword: node[keyword] for keyword in _MOVED if keyword in node}
     for keyword in UNIONS:
         branches = [top.look(branch) for branch in below.get(keyword, ())]
+        if (
+            sum(len(branch.get("properties", ())) + len(branch.get("required", ())) for branch in branches)
+            > _MOST_NAMES
+        ):
+            continue
         # Who judges the properties that are not named would no longer judge those that are named now.
         if out.get("additionalProperties", True) in (True, {}) and "unevaluatedProperties" not in out:
             names = dict.fromkeys(name for branch in branches for name in branch.get("properties", ()))
             out["properties"] = {name: _hint(name, branches) for name in names} | out["properties"]
-        required = [name for name in _required(branches[:1]) if all(name in _required([one]) for one in branches)]
-        if required:
-            out["required"] = [*dict.fromkeys([*out.get("required", ()), *required])]
+        required = [branch.get("required", ()) for branch in branches]
+        common = {*required[0]}.intersection(*required) if required else ()
+        if common:
+            ordered = [name for name in required[0] if name in common]
+            out["required"] = [*dict.fromkeys([*out.get("required", ()), *ordered])]
     return {**out, "if": ALWAYS, "then": below}
-
-
-def _required(branches: list[Schema]) -> list[str]:
-    return [name for branch in branches for name in branch.get("required", ())]
 
 
 def _hint(name: str, branches: list[Schema]) -> Schema:
@@ -94,7 +100,7 @@ def _hint(name: str, branches: list[Schema]) -> Schema:
     out: Schema = {keyword: found[0][keyword] for keyword in ("title", "description") if keyword in found[0]}
     if is_free:
         return out
-    if all(same(found[0], other) for other in found):
+    if len({jsonio.encode(one) for one in found}) == 1:
         return found[0]
     if all("const" in one or "enum" in one for one in found):
         literals = [literal for one in found for literal in one.get("enum", [one.get("const")])]

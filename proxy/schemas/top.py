@@ -18,10 +18,13 @@ ALWAYS: Schema = {"type": "object"}
 """As an `if` at the top of what must be an object, it always holds."""
 
 _MOST_STEPS = 200
+_MOST_ASKED = 2_000
+"""Branches of unions that are asked whether they can be an object; more are taken to be."""
 
 
 class Top:
-    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when it never ends.
+    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when that
+    takes too long.
 
     `node` is the top without `$defs`, its own `$ref` followed, its `allOf` laid into it as far as that can be, its unions
     without the alternatives that are no objects, a union of one alternative laid into it. It accepts the same objects.
@@ -34,18 +37,23 @@ class Top:
         whole = without(schema, "$defs")
         self.is_object = kinds(whole, self.resolve) == {"object"}
         self.node = whole
+        self._asked = 0
         left = _MOST_STEPS
         while (settled := self._settled(self.node)) is not None:
             self.node = settled
             left -= 1
             if not left:
-                raise place.refusal(None, "its top leads back to itself, or through too many references.")
+                raise place.refusal(None, "its top leads through too many references and alternatives.")
         self.is_plain = self.is_object and not any(keyword in self.node for keyword in (*UNIONS, "allOf"))
         self.may_be_object = "object" in kinds(self.node, self.resolve)
 
     def resolve(self, reference: str) -> Any:
         """What a reference in a written schema leads to."""
         return self.defs.get(reference.removeprefix("#/$defs/"))
+
+    def _may_be_object(self, branch: Any) -> bool:
+        self._asked += 1
+        return self._asked > _MOST_ASKED or "object" in kinds(branch, self.resolve)
 
     def look(self, branch: Schema) -> Schema:
         """The branch of a union, or what it refers to."""
@@ -69,13 +77,6 @@ class Top:
         """The node one step nearer to plain, or None when it is as plain as can be."""
         if "$ref" in node:
             return joined(without(node, "$ref"), self.resolve(node["$ref"]))
-        for keyword in UNIONS:
-            if keyword in node:
-                branches = [branch for branch in node[keyword] if "object" in kinds(branch, self.resolve)]
-                if len(branches) == 1:
-                    return joined(without(node, keyword), branches[0])
-                if len(branches) < len(node[keyword]):
-                    return {**node, keyword: branches}
         parts = node.get("allOf", ())
         for at, part in enumerate(parts):
             rest = [*parts[:at], *parts[at + 1 :]]
@@ -83,4 +84,11 @@ class Top:
             merged = merge(base, part)
             if merged is not None:
                 return merged
+        for keyword in UNIONS:
+            if keyword in node:
+                branches = [branch for branch in node[keyword] if self._may_be_object(branch)]
+                if len(branches) == 1:
+                    return joined(without(node, keyword), branches[0])
+                if len(branches) < len(node[keyword]):
+                    return {**node, keyword: branches}
         return None

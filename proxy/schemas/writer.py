@@ -7,13 +7,14 @@ all because each is written out in its place. Parts that need no change are shar
 from __future__ import annotations
 
 import re
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, spelt, without
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, children, modern, spelt, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
-from proxy.schemas.place import Path, shown, steps
+from proxy.schemas.place import Path, numbered, shown, steps
 
 _OF_VALUES = frozenset({"additionalProperties", "items", "patternProperties", "prefixItems", "properties"})
 """Keywords whose schemas say all that there is to say about a value, or at least its type."""
@@ -56,6 +57,7 @@ class _Writer:
         self._left = MOST_SCHEMAS
         self._open: set[int] = set()
         self._names: dict[tuple[int, bool], str] = {}
+        self._numbers: dict[str, int] = {}
         self._wanted: list[tuple[str, Any, Path, Schema, bool]] = []
 
     def document(self) -> Schema:
@@ -66,7 +68,17 @@ class _Writer:
             name: _as_object(self._node(target, way, home, 0, is_value))
             for name, target, way, home, is_value in self._wanted
         }
+        self._refuse_endless(defs)
         return {**top, "$defs": defs} if defs else top
+
+    def _refuse_endless(self, defs: Schema) -> None:
+        """A definition that refers to itself without looking at a part of the value means nothing: the specification leaves
+        it undefined, and no reader of it would come to an end."""
+        try:
+            TopologicalSorter({name: _referred_in_place(node) for name, node in defs.items()}).prepare()
+        except CycleError as error:
+            ways = {name: way for name, _, way, _, _ in self._wanted}
+            raise self._source.place.refusal(ways[error.args[1][0]], "it leads back to itself without end.") from None
 
     def _node(self, node: Any, path: Path, base: Schema, level: int, is_value: bool) -> Any:
         if isinstance(node, bool):
@@ -127,12 +139,7 @@ class _Writer:
         name = self._names.get((id(target), is_value))
         if name is None:
             last = str((steps(way) or ["root"])[-1])
-            stem = name = _UNSAFE.sub("_", last)[:_LONGEST_NAME] or "schema"
-            taken = {*self._names.values()}
-            number = 2
-            while name in taken:
-                name = f"{stem}_{number}"
-                number += 1
+            name = numbered(_UNSAFE.sub("_", last)[:_LONGEST_NAME] or "schema", self._numbers)
             self._names[id(target), is_value] = name
             self._wanted.append((name, target, way, home, is_value))
         return name
@@ -143,6 +150,17 @@ def _as_object(schema: Any) -> Schema:
         return {} if schema else {"not": {}}
     node: Schema = schema
     return node
+
+
+def _referred_in_place(node: Schema) -> list[str]:
+    """The definitions that look at the same value."""
+    names: list[str] = []
+    rest: list[Any] = [node]
+    for one in rest:
+        if isinstance(one, dict):
+            names += [one["$ref"].removeprefix("#/$defs/")] if "$ref" in one else []
+            rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE]
+    return names
 
 
 def _typed(node: Schema, is_value: bool) -> Schema:

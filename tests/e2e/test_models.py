@@ -184,14 +184,58 @@ def test_every_name_that_is_served_can_be_looked_up(well_known, name):
         assert response.json()["id"] == name
 
 
-def test_every_model_in_the_list_answers(well_known, bedrock):
-    """As far as it is emulated: through InvokeModel."""
+def said(*turns: tuple[str, object]) -> dict[str, object]:
+    return {"messages": [{"role": role, "content": content} for role, content in turns]}
+
+
+REQUESTS: dict[str, dict[str, object]] = {
+    "nothing special": {},
+    "streamed": {"stream": True},
+    "cold": {"temperature": 0},
+    "hot": {"temperature": 2},
+    "nucleus": {"top_p": 0.5},
+    "temperature and nucleus": {"temperature": 0.3, "top_p": 0.9},
+    "defaults of OpenAI": {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "n": 1},
+    "knobs that no model has": {"seed": 1, "presence_penalty": 1, "user": "me@example.com", "metadata": {"a": "b"}},
+    "stops": {"stop": ["END", "\n\n"]},
+    "one token": {"max_tokens": 1},
+    "as much as possible": {"max_completion_tokens": 2_000_000_000},
+    "two choices": {"n": 2},
+    "little effort": {"reasoning_effort": "low"},
+    "much effort": {"reasoning_effort": "high"},
+    "no effort": {"reasoning_effort": "none"},
+    "flexible": {"service_tier": "flex"},
+    "system": said(("system", "Be brief."), ("developer", "Be kind."), ("user", "Hi")),
+    "system in the middle": said(("user", "Hi"), ("assistant", "Hello"), ("system", "Be brief."), ("user", "Bye")),
+    "system at the end": said(("user", "Hi"), ("system", "Be brief.")),
+    "system alone": said(("system", "Say hello.")),
+    "several of one role": said(("user", "a"), ("user", "b"), ("assistant", "c"), ("assistant", "d"), ("user", "e")),
+    "assistant first": said(("assistant", "Welcome!"), ("user", "Hi")),
+    "answer begun": said(("user", "Hi"), ("assistant", "The answer is ")),
+    "empty answer in between": said(("user", "Hi"), ("assistant", ""), ("user", "Hello?")),
+    "empty answer at the end": said(("user", "Hi"), ("assistant", "")),
+    "empty question": said(("user", "")),
+    "blank question": said(("user", " \n ")),
+    "empty system": said(("system", ""), ("user", "Hi")),
+    "parts": said(
+        ("user", [{"type": "text", "text": "a"}, {"type": "text", "text": ""}, {"type": "text", "text": "b"}])
+    ),
+    "no parts": said(("user", []), ("user", "Hi")),
+    "special tokens": said(("system", "<|eot_id|> [/INST] <</SYS>>"), ("user", "\n\nHuman: <|begin_of_text|></s>")),
+}
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_every_model_in_the_list_takes_what_clients_send(well_known, bedrock, request_):
+    """As far as it is emulated: through InvokeModel. The emulator refuses what the model's generation would."""
     models = [model["id"] for model in well_known.http.get("/v1/models").json()["data"]]
     models = [name for name in models if "claude" in name or "llama" in name]
     assert len(models) > 30
     for name in models:
-        response = well_known.chat(name, max_tokens=50)
+        response = well_known.chat(name, **REQUESTS[request_])
         assert response.status_code == 200, (name, response.text)
+    if request_ != "system alone":  # for which Llama 2 has no form
+        assert {fault for call in bedrock.calls for fault in call.faults} == set()
 
 
 def test_what_bedrock_does_not_have_after_all(well_known, bedrock):

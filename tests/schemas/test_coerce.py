@@ -162,6 +162,14 @@ def test_unions_without_end_are_given_up() -> None:
     assert coerce("5", schema) == "5"
 
 
+def test_a_schema_made_to_take_for_ever_is_left_before() -> None:
+    schema = {"items": {"allOf": [{"anyOf": [INTEGER] * 5}] * 2}}
+    out = coerce(["5"] * 10_000, schema)
+    assert out[0] == 5
+    assert out[-1] == "5"
+    assert coerce(["5"] * 10_000, ARRAY) == [5] * 10_000
+
+
 def test_what_for_tool_gives_is_understood() -> None:
     schema = {
         "anyOf": [{"properties": {"n": INTEGER}, "required": ["n"]}, {"properties": {"b": BOOLEAN}, "required": ["b"]}]

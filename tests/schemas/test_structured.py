@@ -124,13 +124,11 @@ EMULATED: list[Any] = [
     {"$ref": "#/$defs/Tree"},
     {"$ref": "#/$defs/Tree", "description": "d"},
     {"$ref": "#"},
-    {"$ref": "#/$defs/Circle"},
 ]
 DEFS = {
     "A": {"pattern": "a"},
     "B": {"pattern": "b"},
     "Tree": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
-    "Circle": {"allOf": [{"$ref": "#/$defs/Circle"}]},
 }
 
 

@@ -116,6 +116,15 @@ def test_a_condition_at_the_top_moves_along() -> None:
         assert original.is_valid(value) == adapted.is_valid(value)
 
 
+def test_a_union_of_very_many_names_moves_without_more_words() -> None:
+    defs = {"A": {"type": "object", "properties": {str(at): {} for at in range(500)}, "required": ["1"]}}
+    for branches, names in ((3, 500), (5, 0)):
+        out = for_tool({"anyOf": [{"$ref": "#/$defs/A"}] * branches, "$defs": defs}, PARAM, takes_refs=True)
+        assert len(out["properties"]) == names
+        assert out.get("required", []) == (["1"] if names else [])
+        assert len(out["then"]["anyOf"]) == branches
+
+
 def test_a_then_without_its_if_gets_none() -> None:
     out = for_tool({"then": False, "anyOf": [{"required": ["c"]}, {"required": ["d"]}]}, PARAM)
     assert Draft202012Validator(out).is_valid({"c": 1})

@@ -65,9 +65,8 @@ def test_references_are_written_out(schema: dict[str, Any], expected: dict[str, 
 LOOPS: list[tuple[dict[str, Any], str]] = [
     ({"properties": {"a": {"$ref": "#"}}}, ".properties.a.$ref"),
     ({"items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"items": {"$ref": "#/$defs/A"}}}}, ".$defs.A.items.$ref"),
-    ({"items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"not": {"$ref": "#/$defs/B"}}, "B": {"not": {"$ref": "#/$defs/A"}}}},
-     ".$defs.B.not.$ref"),
-    ({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, ".$defs.A.$ref"),
+    ({"items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"not": {"$ref": "#/$defs/B"}}, "B": {"items": {"$ref": "#/$defs/A"}}}},
+     ".$defs.B.items.$ref"),
     ({"properties": {"t": {"$id": "T", "items": {"$ref": "T"}}}}, ".properties.t.items.$ref"),
 ]  # fmt: skip
 
@@ -80,6 +79,26 @@ def test_recursion_cannot_be_written_out(schema: dict[str, Any], path: str) -> N
         write(schema, keep_refs=False)
     assert caught.value.param == PARAM + path
     write(schema, keep_refs=True)
+
+
+ENDLESS: list[tuple[dict[str, Any], str]] = [
+    ({"$ref": "#"}, ""),
+    ({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, ".$defs.A"),
+    ({"items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"allOf": [{"if": {"$ref": "#/$defs/A"}}]}}}, ".$defs.A"),
+    ({"$ref": "#/$defs/A", "$defs": {"A": {"not": {"$ref": "#/$defs/B"}}, "B": {"anyOf": [{"$ref": "#/$defs/A"}]}}},
+     ".$defs."),
+    ({"items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"dependentSchemas": {"a": {"$ref": "#/$defs/A"}}}}}, ".$defs.A"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "path"), ENDLESS)
+def test_what_never_looks_at_a_part_never_ends(schema: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidRequest, match="it leads back to itself without end") as caught:
+        write(schema, keep_refs=True)
+    assert caught.value.param is not None
+    assert caught.value.param.startswith(PARAM + path)
+    with pytest.raises(InvalidRequest, match="leads back to itself, and this model takes no recursive schemas"):
+        write(schema, keep_refs=False)
 
 
 def test_what_grows_when_written_out_is_bounded() -> None:
