@@ -184,13 +184,17 @@ class Theatre:
 
     @contextmanager
     def proxy(
-        self, options: dict[str, Any], identities: Identities | None = None, endpoint: str | None = None
+        self,
+        options: dict[str, Any],
+        identities: Identities | None = None,
+        endpoint: str | None = None,
+        shared_file: Path | None = None,
     ) -> Iterator[Proxy]:
         config = msgspec.convert(options, Config)
         key = config.auth.keys[0] if config.auth.keys else "any"
         with ExitStack() as stack:
             upstream = _Upstream(config, self.bedrock, identities, endpoint)
-            port = self.backstage.run(self._start(config, upstream, stack))
+            port = self.backstage.run(self._start(config, upstream, shared_file, stack))
             http = httpx.Client(
                 base_url=f"http://127.0.0.1:{port}",
                 headers={"authorization": f"Bearer {key}"},
@@ -199,9 +203,9 @@ class Theatre:
             )
             yield Proxy(self.backstage, upstream, port, key, stack.enter_context(http))
 
-    async def _start(self, config: Config, upstream: _Upstream, stack: ExitStack) -> int:
+    async def _start(self, config: Config, upstream: _Upstream, shared_file: Path | None, stack: ExitStack) -> int:
         ready = asyncio.Event()
-        app = create_app(config, upstream, lambda _: ready.set())
+        app = create_app(config, upstream, lambda _: ready.set(), shared_file)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -260,8 +264,8 @@ def proxy(standing_proxy: Proxy, bedrock: Bedrock) -> Proxy:
 def serve(theatre: Theatre, bedrock: Bedrock) -> Iterator[Callable[..., Proxy]]:
     """`serve(timeouts={"gap_s": 0.1})`: a proxy of the test's own."""
     with ExitStack() as stack:
-        yield lambda identities=None, endpoint=None, **options: stack.enter_context(
-            theatre.proxy(options, identities, endpoint)
+        yield lambda identities=None, endpoint=None, shared_file=None, **options: stack.enter_context(
+            theatre.proxy(options, identities, endpoint, shared_file)
         )
 
 
@@ -278,7 +282,7 @@ def client(proxy: Proxy, standing_client: openai.OpenAI) -> openai.OpenAI:
 
 
 @pytest.fixture(scope="session")
-def node_folder(pytestconfig: pytest.Config) -> Path:
+def node_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the locked clients for Node are installed: beside the scripts if they are already, else in pytest's cache."""
     if not (shutil.which("node") and shutil.which("npm")):
         reason = "node and npm are not installed, so the clients for Node cannot be asked"
@@ -288,7 +292,8 @@ def node_folder(pytestconfig: pytest.Config) -> Path:
     if all((NODE / "node_modules" / name).is_dir() for name in ("openai", "ai")):
         return NODE
     digest = sha256(b"".join((NODE / name).read_bytes() for name in NODE_FILES)).hexdigest()[:16]
-    folder = Path(pytestconfig.cache.mkdir(f"node-{digest}"))
+    cache = getattr(pytestconfig, "cache", None)  # it can be switched off
+    folder = cache.mkdir(f"node-{digest}") if cache is not None else tmp_path_factory.mktemp("node")
     if not (folder / "complete").exists():
         for name in NODE_FILES:
             shutil.copy(NODE / name, folder / name)

@@ -169,7 +169,7 @@ WRONG: dict[str, list[Any]] = {
     "metadata": [True, 1, "x", [], {"a": 1}, {"a": "x" * 513}, {str(n): "x" for n in range(17)}],
     "store": ["true", 1, [], {}],
     "service_tier": [True, 1, "fastest", []],
-    "response_format": [True, "json_object", [], {}, {"type": 1}, {"type": "yaml"}, {"type": "json_object"}],
+    "response_format": [True, "json_object", [], {}, {"type": 1}, {"type": "yaml"}, {"type": "json_schema"}],
     "tools": [True, "x", {}],
     "tool_choice": ["required", {"type": "function", "function": {"name": "x"}}],
     "functions": [True, "x", {}],

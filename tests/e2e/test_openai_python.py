@@ -185,7 +185,7 @@ def test_strict_by_config_refuses_what_would_be_adapted(serve, bedrock):
         ({"n": 9}, "n"),
         ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"response_format": {"type": "yaml"}}, "response_format.type"),
     ],
     ids=str,
 )
