@@ -17,7 +17,8 @@ NOW, WEATHER = Tool("now", {}), Tool("get_weather", {"properties": {"city": {"ty
         ({"user": "now", "may_call": False}, []),
         ({"must_call": True}, ["now"]),
         ({"must_call": True, "user": "get_weather"}, ["get_weather"]),
-        ({"must_call": True, "user": "get_weather", "called": ["get_weather"]}, ["get_weather"]),
+        ({"must_call": True, "user": "get_weather", "called": ["get_weather"]}, ["now"]),
+        ({"must_call": True, "user": "get_weather", "called": ["now", "get_weather"]}, ["get_weather"]),
         ({"must_call": True, "only": "get_weather", "user": "now"}, ["get_weather"]),
         ({"user": "now-ish, nownow, my-now"}, []),
         ({"user": "now", "tools": []}, []),
@@ -37,6 +38,7 @@ def test_which_tools_are_called(changes, names):
         (Situation(user="Reply with the single word: ok", results=["noon"]), "ok"),
         (Situation(schema={"enum": ["red"]}, user="Hi"), '"red"'),
         (Situation(system='Answer in JSON by this schema: {"type": "object", "required": ["a"]}'), '{"a":"a"}'),
+        (Situation(system='The json_schema is:\n\n{"properties": {"a": {"const": 1}}}', user="Hi"), '{"a":1}'),
         (Situation(user='JSON schema:\n```json\n{"properties": {"a": {"const": 1}}}\n```'), '{"a":1}'),
     ],
 )
