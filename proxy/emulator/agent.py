@@ -1,7 +1,8 @@
 """What an emulated model does when no script tells it: which tools it calls, and what it says.
 
 It calls a tool that it is made to call, a new one rather than one it has called; of its own will those that the user's
-last words name, in their order, and each once. When there is nothing (left) to call, it says what the tools have said, or what the user has.
+last words name, in their order, and each once. When there is nothing (left) to call, it says what the tools have said,
+or what the user has.
 """
 
 from __future__ import annotations
