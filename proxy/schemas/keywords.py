@@ -105,6 +105,10 @@ def _is_dependent_names(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_names(item) for item in value.values())
 
 
+def _is_dependencies(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_names(item) for item in value.values() if isinstance(item, list))
+
+
 Shape: TypeAlias = tuple[Callable[[Any], bool], str]
 
 _TYPE_WORDS = "one of 'array', 'boolean', 'integer', 'null', 'number', 'object' and 'string', or a list of those"
@@ -139,6 +143,7 @@ SHAPES: dict[str, Shape] = {
     "prefixItems": (_is_list, "an array of schemas"),
     **dict.fromkeys(("$dynamicRef", "$recursiveRef"), (lambda _: False, "supported: a reference is written as $ref")),
     **dict.fromkeys(NAMED, (lambda value: isinstance(value, dict), "an object of schemas")),
+    "dependencies": (_is_dependencies, "an object of schemas and arrays of strings"),
 }
 """What the meta-schema asks of each keyword's own value. A null where a text may stand is one that was not given."""
 

@@ -155,11 +155,10 @@ def _as_object(schema: Any) -> Schema:
 def _referred_in_place(node: Schema) -> list[str]:
     """The definitions that look at the same value."""
     names: list[str] = []
-    rest: list[Any] = [node]
+    rest = [node]
     for one in rest:
-        if isinstance(one, dict):
-            names += [one["$ref"].removeprefix("#/$defs/")] if "$ref" in one else []
-            rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE]
+        names += [one["$ref"].removeprefix("#/$defs/")] if "$ref" in one else []
+        rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE]
     return names
 
 

@@ -81,6 +81,7 @@ LEADS: list[tuple[str, Any, dict[str, Any]]] = [
     ("", "root", {"$comment": "root"}),
     ("#/$defs/A", "a", {"$defs": {"A": {"$comment": "a"}}}),
     ("#/definitions/a~1b~0c", "a", {"definitions": {"a/b~c": {"$comment": "a"}}}),
+    ("#/$defs/a~01b", "a", {"$defs": {"a~1b": {"$comment": "a"}, "a/b": {}}}),
     ("#/$defs/a%20b", "a", {"$defs": {"a b": {"$comment": "a"}}}),
     ("#/properties/a/items", "i", {"properties": {"a": {"items": {"$comment": "i"}}}}),
     ("#/anyOf/1", "b", {"anyOf": [{}, {"$comment": "b"}]}),

@@ -113,6 +113,7 @@ RIGHT = {
     "anyOf": [[{}]],
     "prefixItems": [[], [{}]],
     "properties": [{}],
+    "dependencies": [{}, {"a": [], "b": ["c"], "d": {}, "e": True}],
     "$ref": ["#"],
 }
 WRONG = {
@@ -134,6 +135,7 @@ WRONG = {
     "properties": [[], None, "a"],
     "$ref": [None, {}],
     "$dynamicRef": ["#a"],
+    "dependencies": [[], {"a": [1]}, {"a": [{}]}],
     "$recursiveRef": ["#"],
 }
 

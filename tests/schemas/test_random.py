@@ -20,7 +20,7 @@ from proxy.schemas.writer import written
 
 PLACE = Place("x", "function 'f'", "invalid_function_parameters")
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
-ROUNDS = 1500
+ROUNDS = 800
 NAMES = ["a", "b", "c", "d e"]
 WORDS = ["a", "b", "abc", "", "5"]
 LITERALS = [None, True, False, 0, 1, 2, 1.0, 1.5, "a", "b", [], [1], {}, {"a": 1}]

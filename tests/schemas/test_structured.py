@@ -158,6 +158,13 @@ def test_what_would_grow_or_sink_too_far_is_emulated() -> None:
     assert native(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), False, PARAM) is None
 
 
+def test_definitions_are_made_once_however_often_they_are_named() -> None:
+    defs: dict[str, Any] = {"A0": TEXT}
+    for at in range(1, 16):
+        defs[f"A{at}"] = {"anyOf": [{"$ref": f"#/$defs/A{at - 1}"}, {"$ref": f"#/$defs/A{at - 1}"}]}
+    assert native(having({"$ref": "#/$defs/A15"}, **{"$defs": defs}), False, PARAM) is not None
+
+
 def test_a_top_that_is_a_reference() -> None:
     required = having(TEXT, required=["x"])
     assert native({"$ref": "#/$defs/A", "$defs": {"A": required}}, True, PARAM) == required
