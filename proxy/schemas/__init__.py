@@ -1,14 +1,16 @@
 """JSON Schemas that clients send, made fit for Bedrock, and answers checked against them. Pure.
 
     tools.py        the parameters of a function, as Claude and Converse take them
-    structured.py   `response_format: json_schema`: the subset that is enforced natively, or a wrapping for a synthetic tool
+    structured.py   `response_format: json_schema`: the subset that is enforced natively, or a synthetic tool's parameters
     strict.py       what OpenAI demands of a schema with `strict: true`
     check.py        does a text conform to the schema?
     coerce.py       arguments that came as strings, given the type that the schema wants
     keys.py         property names that Claude refuses, renamed and back
-    document.py     a client's schema: looked over, read as draft 2020-12, its references kept or written out
-    top.py, merge.py, kinds.py, keywords.py, place.py    what those are made of
+    document.py     a client's schema, looked over, its references followed
+    writer.py       the same written anew as draft 2020-12, references kept or written out
+    top.py, merge.py, kinds.py, keywords.py, place.py, remembered.py    what those are made of
 
 The rule of the package: **what a schema accepts does not change**, or the client is told where it cannot be kept. The one
-liberty is documented where it is taken (`document.py`: a missing `type` beside `properties` or `items`).
+liberty is documented where it is taken (`writer.py`: a missing `type` beside `properties` or `items`). Whatever a client
+sends as a schema is taken or refused with `InvalidRequest`, and costs little either way: depth, size and steps are bounded.
 """

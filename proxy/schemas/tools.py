@@ -52,7 +52,8 @@ def parameters(schema: Schema, place: Place) -> Schema:
         return schema
     top = Top(schema, place)
     if not top.may_be_object:
-        got = f"'type: {shown(schema['type'])}'" if "type" in schema else "one that accepts no object"
+        kind = schema.get("type", "object")
+        got = "one that accepts no object" if kind == "object" else f"'type: {shown(kind)}'"
         raise place.refusal(None, f"schema must be a JSON Schema of 'type: \"object\"', got {got}.")
     node = {"type": "object", "properties": {}} | top.node | {"type": "object"}
     if _has_any(node, _UNIONS_AT_TOP):
@@ -71,10 +72,8 @@ def _moved_below(node: Schema, top: Top) -> Schema:
     below = {keyword: node[keyword] for keyword in _MOVED if keyword in node}
     for keyword in UNIONS:
         branches = [top.look(branch) for branch in below.get(keyword, ())]
-        if (
-            sum(len(branch.get("properties", ())) + len(branch.get("required", ())) for branch in branches)
-            > _MOST_NAMES
-        ):
+        named = sum(len(branch.get(word, ())) for branch in branches for word in ("properties", "required"))
+        if named > _MOST_NAMES:
             continue
         # Who judges the properties that are not named would no longer judge those that are named now.
         if out.get("additionalProperties", True) in (True, {}) and "unevaluatedProperties" not in out:

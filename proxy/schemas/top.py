@@ -23,8 +23,8 @@ _MOST_ASKED = 2_000
 
 
 class Top:
-    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when that
-    takes too long.
+    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when that takes
+    too long.
 
     `node` is the top without `$defs`, its own `$ref` followed, its `allOf` laid into it as far as that can be, its unions
     without the alternatives that are no objects, a union of one alternative laid into it. It accepts the same objects.

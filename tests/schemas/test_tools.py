@@ -153,6 +153,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"type": ["string", "null"]}, "", 'got \'type: ["string","null"]\'.'),
     ({"anyOf": [NULL, TEXT]}, "", "got one that accepts no object."),
     ({"not": {}}, "", "got one that accepts no object."),
+    ({"type": "object", "allOf": [TEXT]}, "", "got one that accepts no object."),
     ("x", "", '"x" is not an object.'),
     (False, "", "false is not an object."),
     ({"properties": {"a": {"type": "any"}}}, ".properties.a.type", '"any" is not one of'),
