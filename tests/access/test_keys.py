@@ -172,3 +172,26 @@ def test_a_host_that_was_bound_to_this_machine(host: str) -> None:
         with pytest.raises(Forbidden) as raised:
             check_host(headers)
         assert (raised.value.status, raised.value.code) == (403, "host_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "http://127.0.0.1.evil.example:8000"},
+        {"origin": "null"},
+    ],
+)
+def test_a_page_of_another_site_spends_nobodys_money(said: dict[str, str]) -> None:
+    with pytest.raises(Forbidden) as caught:
+        check_host({"host": "127.0.0.1:8000", **said})
+    assert caught.value.code == "origin_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "said", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "http://localhost:3000"}]
+)
+def test_a_page_of_this_machine_is_served(said: dict[str, str]) -> None:
+    assert check_host({"host": "127.0.0.1:8000", **said}) is None
