@@ -8,26 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from proxy.neutral.blocks import Block, Reasoning, ReplyBlock, ToolUse
+from proxy.neutral.blocks import Block, Reasoning, ToolUse
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, ReasoningDelta, ReasoningSeal
 from proxy.neutral.request import Message
 
 
-def before_each_call(blocks: Iterable[ReplyBlock]) -> dict[str, list[Reasoning]]:
-    """Call id -> the sealed thoughts between the call before it, or the beginning, and itself."""
-    thoughts: dict[str, list[Reasoning]] = {}
-    waiting: list[Reasoning] = []
-    for block in blocks:
-        if isinstance(block, Reasoning) and (block.signature or block.redacted):
-            waiting.append(block)
-        elif isinstance(block, ToolUse) and waiting:
-            thoughts[block.id] = waiting
-            waiting = []
-    return thoughts
-
-
 class ThoughtWatch:
-    """The same from the events of a stream. Cheap where nothing is sealed."""
+    """Call id -> the sealed thoughts between the call before it, or the beginning, and itself. Cheap where there are none."""
 
     __slots__ = ("_family", "_thought", "_waiting", "thoughts")
 
