@@ -117,7 +117,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     strict: bool = False
     """Refuse what would have to be adapted. A request can ask for it: `x-bedrock-proxy-strict: true`."""
     schema_mismatch: Literal["report", "error"] = "report"
-    """An answer that does not follow its `response_format`: named in the header and the log, or an error."""
+    """An answer that does not follow its `response_format`: named in the header (of a stream: in a comment), or an error."""
     media: Media = Media()
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
-from proxy.apis.sse import KEEPALIVE
+from proxy.apis.sse import KEEPALIVE, comment
 from proxy.choices import Choices, abandon, together
 from proxy.config import Config
 from proxy.conformity import Form
@@ -177,7 +177,7 @@ class Pipeline:
                     if watch.feed(events, choice):
                         # Before the client can know of the calls, and answer with their results.
                         await self._keep(watch.thoughts(choice), family, record)
-                        self._report(watch.complaint(choice), record)
+                        begun += self._report(watch.complaint(choice), record)
                     chunk = begun + writer.send(events, choice)
                     if chunk:
                         begun = b""
@@ -207,16 +207,20 @@ class Pipeline:
             signed = [replace(block, family=family) for block in blocks]
             await self._thoughts.keep(record.owner, [tool_use_id], signed)
 
-    def _report(self, complaint: str | None, record: Record) -> None:
-        """Raises for an answer that is not in the form asked for, or reports it, as the operator likes."""
+    def _report(self, complaint: str | None, record: Record) -> bytes:
+        """Raises for an answer that is not in the form asked for, or reports it, as the operator likes.
+
+        Of a stream the header has gone: what is given back is a comment that says the same.
+        """
         if complaint is None:
-            return
+            return b""
         log.warning("id=%s the answer does not have the form that was asked for", record.request_id)
         if self._config.schema_mismatch == "error":
             raise ModelFailed(
                 f"The model's answer does not have the form asked for: {complaint}", code="schema_mismatch"
             )
         record.adapted = ", ".join(filter(None, (record.adapted, _NOT_MET)))
+        return comment(f"{ADAPTED_HEADER}: {_NOT_MET}")
 
     def _identity(self, service_tier: str | None) -> Identity:
         token = "".join(random.choices(_ALPHABET, k=29))  # noqa: S311  a name, no secret

@@ -8,7 +8,14 @@ from __future__ import annotations
 from proxy import jsonio
 
 DONE = b"data: [DONE]\n\n"
-KEEPALIVE = b": keepalive\n\n"
+
+
+def comment(text: str) -> bytes:
+    """What people and logs see, and clients pass over. `text`: one line of ASCII."""
+    return b": %b\n\n" % text.encode("ascii")
+
+
+KEEPALIVE = comment("keepalive")
 
 
 def data(value: object) -> bytes:

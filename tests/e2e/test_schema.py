@@ -67,9 +67,11 @@ def test_a_mismatch_is_reported(proxy, wrong, model, caplog):
 
 
 @ALL
-def test_a_mismatch_in_a_stream_is_logged(proxy, wrong, model, caplog):
-    text, objects = content(proxy.chat(model, response_format=FORM, stream=True, headers=wrong(model)).text)
+def test_a_mismatch_in_a_stream_is_a_comment_in_it(proxy, wrong, model, caplog):
+    chunks = proxy.chat(model, response_format=FORM, stream=True, headers=wrong(model)).text
+    text, objects = content(chunks)
     assert jsonio.decode(text) == {"price": "dear"}
+    assert ": x-bedrock-proxy-adapted: response_format=not-met\n\n" in chunks
     assert not any("error" in each for each in objects)
     assert "does not have the form" in caplog.text
 
