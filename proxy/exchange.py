@@ -26,11 +26,13 @@ from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
 from proxy.neutral.stops import StopFilter
 from proxy.neutral.unfold import unfold
+from proxy.patience import Patience
 from proxy.routing.attempts import RetryPolicy, next_delay
 from proxy.routing.resolve import Target
 
 T = TypeVar("T")
 _TOO_LATE = "Bedrock did not begin its answer in time."
+_TOO_SLOW = "Bedrock did not finish its answer in time."
 _LINGER_S = 1.0
 """After the end of an answer the connection should end as well, and can then be used again. This long it is waited for."""
 
@@ -52,7 +54,7 @@ class Exchange:
 
     async def whole(self) -> tuple[Reply, Answer]:
         """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
-        async with _within(self._timeouts.total_s, "Bedrock did not finish its answer in time."):
+        async with _within(self._timeouts.total_s, _TOO_SLOW):
             if self._call.stops and self._call.can_stream:
                 unfolding = await self.open()
                 fold = Fold()
@@ -158,21 +160,26 @@ class Unfolding:
         loop = asyncio.get_running_loop()
         try:
             yield self._first
-            # One timer for the whole answer, moved before each read; it does not run while the client reads.
-            async with _within(None, "Bedrock fell silent in the middle of its answer.") as timer:
+            async with Patience() as patience:
                 while not self._filters.is_done:
                     if self._failure is not None:
                         raise self._failure
                     wait_s = _LINGER_S if self._reader.is_ended else self._gap_s
-                    timer.reschedule(min(loop.time() + wait_s, self._end_s))
+                    patience.wait_until(min(loop.time() + wait_s, self._end_s))
                     frames = await anext(self._frames, None)
-                    timer.reschedule(None)
+                    patience.rest()
                     if frames is None:
                         self._reader.close()
                         return
                     events = self._read(frames)
                     if events:
                         yield events
+        except TimeoutError:
+            if not self._reader.is_ended:
+                is_late = loop.time() >= self._end_s
+                raise UpstreamTimeout(
+                    _TOO_SLOW if is_late else "Bedrock fell silent in the middle of its answer."
+                ) from None
         except ProxyError:
             # What breaks after the end of the answer takes nothing from it.
             if not self._reader.is_ended:
@@ -243,10 +250,10 @@ class Filters:
 
 
 @asynccontextmanager
-async def _within(delay_s: float | None, message: str) -> AsyncGenerator[asyncio.Timeout]:
+async def _within(delay_s: float, message: str) -> AsyncGenerator[None]:
     """`asyncio.timeout` whose end is an `UpstreamTimeout`."""
     try:
-        async with asyncio.timeout(delay_s) as timer:
-            yield timer
+        async with asyncio.timeout(delay_s):
+            yield
     except TimeoutError:
         raise UpstreamTimeout(message) from None
