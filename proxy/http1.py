@@ -1,6 +1,7 @@
 """HTTP/1.1 as uvicorn reads it, and what it lacks: refusals in OpenAI's form, a bound for the head, and no upgrades.
 
-uvicorn answers what is not HTTP with a line of text, and takes a head of any length for any time. Of a request that offers
+uvicorn answers what is not HTTP with a line of text, takes a head of any length for any time, and waits for ever for a client
+that takes nothing of its answer, while the answer's upstream connection waits with it. Of a request that offers
 to speak HTTP/2, as Java's HttpClient and `curl --http2` do with every request over plain HTTP, it loses the body.
 """
 
@@ -24,6 +25,9 @@ _LARGEST_HEAD = 131_072
 class Protocol(HttpToolsProtocol):
     """One connection. A silent one, and a head that does not come to its end, is closed after `timeout_keep_alive`."""
 
+    stalled_s = 300.0
+    """A client that takes nothing for so long, though much waits for it, has hung up."""
+    _stalled: asyncio.TimerHandle | None = None
     _head_size = 0
     _is_in_head = True
     _has_offer = False
@@ -31,6 +35,23 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.stalled_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_waiting()
+        super().resume_writing()
+
+    def _stop_waiting(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def data_received(self, data: bytes) -> None:
         try:

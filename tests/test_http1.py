@@ -16,7 +16,7 @@ from proxy.http1 import Protocol
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers `{method} {path} {body}`; on /slow in two parts, the second when the client says more."""
+    """Answers `{method} {path} {body}`; on /slow and, with more than any buffer takes, on /long without an end."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -24,8 +24,9 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
         more = message.get("more_body", False)
     text = f"{scope['method']} {scope['path']} {body.decode()}".encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    if scope["path"] == "/slow":
-        await send({"type": "http.response.body", "body": text, "more_body": True})
+    if scope["path"] in ("/slow", "/long"):
+        body = text if scope["path"] == "/slow" else text.ljust(50_000_000)
+        await send({"type": "http.response.body", "body": body, "more_body": True})
         assert (await receive())["type"] == "http.disconnect"
         return
     await send({"type": "http.response.body", "body": text})
@@ -37,11 +38,13 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
     servers: list[asyncio.Server] = []
     writers: list[asyncio.StreamWriter] = []
 
-    async def connect(timeout_keep_alive: float = 5) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        timeout_keep_alive: float = 5, protocol: type[Protocol] = Protocol
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         config = uvicorn.Config(echo, lifespan="off", log_config=None, timeout_keep_alive=timeout_keep_alive)  # type: ignore[arg-type]
         config.load()
-        protocol = partial(Protocol, config=config, server_state=ServerState(), app_state={})
-        server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+        made = partial(protocol, config=config, server_state=ServerState(), app_state={})
+        server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
         servers.append(server)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
         writers.append(writer)
@@ -110,6 +113,44 @@ async def test_a_head_that_comes_in_drips_is_not_waited_for(connect):
         assert await answer_to(reader) == b""
     drips.cancel()
     await asyncio.gather(drips, return_exceptions=True)
+
+
+async def test_a_client_that_takes_nothing_has_hung_up(connect):
+    lost = asyncio.get_running_loop().create_future()
+
+    class Impatient(Protocol):
+        stalled_s = 0.02
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set_result(None)
+
+    reader, writer = await connect(protocol=Impatient)
+    writer.write(b"GET /long HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readuntil(b"GET /long ")
+    async with asyncio.timeout(10):
+        await lost
+    with suppress(ConnectionResetError):
+        assert len(await answer_to(reader)) < 50_000_000
+
+
+async def test_a_client_that_goes_on_reading_stops_that_clock(connect):
+    clocks = []
+
+    class Watched(Protocol):
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            clocks.append(self._stalled)
+
+    reader, writer = await connect(protocol=Watched)
+    writer.write(b"GET /long HTTP/1.1\r\nhost: x\r\n\r\n")
+    begun = await reader.readuntil(b"GET /long ")
+    size = len(begun) - begun.index(b"GET")
+    while size < 50_000_000:
+        size += len(await reader.read(1_000_000))
+    assert clocks
+    assert all(clock.cancelled() for clock in clocks)
+    writer.close()
 
 
 async def _drip(writer: asyncio.StreamWriter) -> None:
