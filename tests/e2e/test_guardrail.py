@@ -108,7 +108,6 @@ def test_the_second_call_reads_what_the_first_has_written(proxy, bedrock, model,
 
 @CACHING
 @HOW
-@pytest.mark.xfail(strict=True, reason="apis/chat/reply.py does not tell what the cache wrote")
 def test_what_is_written_is_told(proxy, model, stream):
     messages = cached(f"{model} {stream} written {LONG}")
     first, second = (usage(proxy, model, messages, stream)["prompt_tokens_details"] for _ in range(2))

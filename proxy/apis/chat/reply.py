@@ -56,13 +56,19 @@ def render(envelope: Envelope, replies: Sequence[Reply], form: AnswerForm) -> di
 
 
 def render_usage(usage: Usage) -> dict[str, Any]:
-    """OpenAI counts what the cache read and wrote as part of the prompt; Bedrock counts them beside it."""
+    """OpenAI counts what the cache read and wrote as part of the prompt; Bedrock counts them beside it.
+
+    `cache_write_tokens`, which OpenAI added in 2026, stands where the cache took part: an answer without it is as before.
+    """
     prompt_tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+    details = {"cached_tokens": usage.cache_read_tokens, "audio_tokens": 0}
+    if usage.cache_read_tokens or usage.cache_write_tokens:
+        details["cache_write_tokens"] = usage.cache_write_tokens
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": prompt_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read_tokens, "audio_tokens": 0},
+        "prompt_tokens_details": details,
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning_tokens,
             "audio_tokens": 0,

@@ -139,7 +139,10 @@ def test_usage(usage: Usage, prompt: int, cached: int, completion: int, reasonin
     shown = render_usage(usage)
     assert (shown["prompt_tokens"], shown["completion_tokens"]) == (prompt, completion)
     assert shown["total_tokens"] == prompt + completion
-    assert shown["prompt_tokens_details"]["cached_tokens"] == cached
+    details = {"cached_tokens": cached, "audio_tokens": 0}
+    if usage.cache_read_tokens or usage.cache_write_tokens:
+        details["cache_write_tokens"] = usage.cache_write_tokens
+    assert shown["prompt_tokens_details"] == details
     assert shown["completion_tokens_details"]["reasoning_tokens"] == reasoning
 
 

@@ -109,7 +109,7 @@ def test_the_choices_of_one_answer() -> None:
         "prompt_tokens": 33,
         "completion_tokens": 15,
         "total_tokens": 48,
-        "prompt_tokens_details": {"cached_tokens": 1, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": 1, "audio_tokens": 0, "cache_write_tokens": 2},
         "completion_tokens_details": {
             "reasoning_tokens": 3,
             "audio_tokens": 0,
