@@ -215,12 +215,15 @@ def _read_llama_2(prompt: str) -> Prompt:
             read.faults.append(f"segment {index} holds [INST] twice")
         if is_last == answer.endswith(" </s>"):
             read.faults.append("does not end in an open answer" if is_last else f"segment {index} does not end in </s>")
-        text = inner.strip() if close else segment
+        text = inner.removeprefix(" ").removesuffix(" ") if close else segment
         if system := _LLAMA_2_SYSTEM.match(text):
             read.system, text = system[1], text[system.end() :]
             read.messages.append(("system", read.system))
             if index:
                 read.faults.append("a system text after the first segment")
+            if is_last and not text.strip():
+                read.faults.append("a system text without a user's")
+        text = text.strip() if close else text
         if "<<SYS>>" in text or "<</SYS>>" in text:
             read.faults.append(f"segment {index} holds a stray <<SYS>>")
         read.user = text

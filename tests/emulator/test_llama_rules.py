@@ -89,6 +89,7 @@ HI = llama3(("user", "Hi"))
         (LLAMA2, "[INST] Hi [/INST]", "", "Hi", ""),
         (LLAMA2, "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]", "Be brief.", "Hi", ""),
         (LLAMA2, "<s>[INST] a [/INST] b </s><s>[INST] c [/INST]", "", "c", ""),
+        (LLAMA2, "<s>[INST] <<SYS>>\nx\n<</SYS>>\n\n [/INST] b </s><s>[INST] c [/INST]", "x", "c", ""),
     ],
 )
 def test_a_whole_template_has_no_faults(models, id, prompt, system, user, prefill):
@@ -131,6 +132,7 @@ def test_a_whole_template_has_no_faults(models, id, prompt, system, user, prefil
             "<s>[INST] a [/INST] b </s><s>[INST] <<SYS>>\nx\n<</SYS>>\n\nc [/INST]",
             "a system text after the first segment",
         ),
+        (LLAMA2, "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n [/INST]", "a system text without a user's"),
     ],
 )
 def test_a_broken_template_is_noted(models, id, prompt, fault):

@@ -221,9 +221,12 @@ def check_headers(prompt: str, messages: list[Message], model: Model) -> None:
 def check_llama2(prompt: str, messages: list[Message]) -> None:
     assert prompt.startswith("<s>[INST] ")
     marks = re.findall(r"<s>|</s>|\[INST\]|\[/INST\]|<<SYS>>|<</SYS>>", prompt)
-    leading = itertools.takewhile(lambda message: message.role is Role.SYSTEM, messages)
-    system = ["<<SYS>>", "<</SYS>>"] if any(message.text.strip() for message in leading) else []
+    leading = list(itertools.takewhile(lambda message: message.role is Role.SYSTEM, messages))
+    others = [message for message in messages[len(leading) :] if message.role is not Role.ASSISTANT]
     later_segments = ["</s>", "<s>", "[INST]", "[/INST]"] * (marks.count("[INST]") - 1)
+    has_question = bool(later_segments) or any(message.text.strip() for message in others)
+    has_system = has_question and any(message.text.strip() for message in leading)
+    system = ["<<SYS>>", "<</SYS>>"] if has_system else []
     assert marks == ["<s>", "[INST]", *system, "[/INST]", *later_segments]
 
 

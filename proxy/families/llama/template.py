@@ -85,7 +85,8 @@ class _Exchange:
 
 
 class Llama2Template:
-    """Llama 2 chat: pairs of a user text and an answer, the system text inside the first."""
+    """Llama 2 chat: pairs of a user text and an answer, the system text inside the first, or all of it where that is empty:
+    the model was never shown a system text without a question."""
 
     end_tokens: Sequence[str] = ("</s>",)
 
@@ -137,6 +138,9 @@ class Llama2Template:
                 exchanges.append(_Exchange(text))
             else:
                 exchanges[-1].answer = text
+        if system and len(exchanges) == 1 and not exchanges[0].user:
+            adapted.change(turns[first - 1].param, "moved-to-user-turn", "It needs a user message with text.")
+            system, exchanges[0].user = "", self.neutralise(system)
         return system, exchanges
 
 
