@@ -5,7 +5,7 @@ One for whole answers and streams alike, so that both say the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,6 @@ from proxy.neutral.events import (
     BlockStop,
     Event,
     TextDelta,
-    Unrecognised,
 )
 
 
@@ -35,6 +34,8 @@ class Expected:
     id_seed: str = ""
     """Makes the ids of calls: the wire has none. Each turn's prompt has its own."""
     names: ToolNames = field(default_factory=lambda: ToolNames(()))
+    end_tokens: Sequence[str] = ()
+    """Of the prompt's template: one of them at the very end of an answer is no part of it."""
 
 
 def expected(call: Call) -> Expected:
@@ -76,8 +77,6 @@ class AnswerText:
         out: list[Event] = []
         if self._parser is not None:
             self._write(self._parser.close(), out)
-            if self._parser.dropped_calls:
-                out.append(Unrecognised(f"calls beyond those that were asked for: {self._parser.dropped_calls}"))
         self._stop(out)
         return out
 

@@ -87,7 +87,7 @@ class CallParser:
 
     functions  the names that were offered -> the JSON Schema of their arguments, or None
     prefill    what the prompt has put into the model's mouth (`tool_prompts.prefill`): it is read before the first text
-    max_calls  how many calls the client takes. Those beyond are counted in `dropped_calls` and left out
+    max_calls  how many calls the client takes. Those beyond are left out
 
     A call is a CallStart, CallArguments that together are one JSON object, and a CallEnd.
     """
@@ -95,7 +95,7 @@ class CallParser:
     __slots__ = (
         "_arguments", "_fragment_kind", "_fragments", "_functions", "_has_fence", "_is_begun", "_is_dropped", "_is_in_line",
         "_is_tagged", "_lists", "_machine", "_max_calls", "_name", "_named", "_out", "_quoted", "_scanner", "_tagged",
-        "_unsaid", "calls", "dropped_calls", "is_truncated",
+        "_unsaid", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -107,9 +107,6 @@ class CallParser:
     ) -> None:
         self.calls = 0
         """Given so far."""
-        self.dropped_calls = 0
-        self.is_truncated = False
-        """A call that was given is not complete."""
         self._functions = functions
         self._max_calls = max_calls
         self._named = Choice(f"{name}{opening}" for name in functions for opening in ("(", ".call("))
@@ -355,16 +352,13 @@ class CallParser:
         self._scanner.forget()
         self._unsaid = 0
         self._is_dropped = self._max_calls is not None and self.calls >= self._max_calls
-        if self._is_dropped:
-            self.dropped_calls += 1
-        else:
+        if not self._is_dropped:
             self.calls += 1
             self._put_whole(CallStart(self._name))
 
     def _end(self, *, is_complete: bool) -> None:
         self._is_begun = False
         if not self._is_dropped:
-            self.is_truncated = self.is_truncated or not is_complete
             self._put_whole(CallEnd(is_complete))
 
     def _put_text(self, text: str, is_line_start: bool) -> bool:

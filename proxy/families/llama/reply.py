@@ -7,7 +7,7 @@ Source: AWS Bedrock user guide, "Meta Llama models", 2026.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -17,7 +17,6 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, Metrics
 from proxy.families.llama.answer import AnswerText, expected
-from proxy.families.llama.template import TEMPLATES
 from proxy.neutral.events import Finish, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import FinishReason, Reply, Usage
@@ -25,7 +24,6 @@ from proxy.neutral.reply import FinishReason, Reply, Usage
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
 )
-END_TOKENS = tuple(sorted({token for template in TEMPLATES.values() for token in template.end_tokens}))
 
 
 class Answer(msgspec.Struct):
@@ -57,9 +55,9 @@ def finish_reason(word: str, guardrail_action: str | None, *, has_calls: bool) -
     return FinishReason.TOOL_USE if has_calls and reason is FinishReason.STOP else reason
 
 
-def without_end_token(text: str) -> str:
-    """An end-of-turn token that leaked into the very end of an answer, taken away."""
-    return next((text.removesuffix(token) for token in END_TOKENS if text.endswith(token)), text)
+def without_end_token(text: str, tokens: Sequence[str]) -> str:
+    """One of the tokens that end a turn, leaked into the very end of an answer, taken away."""
+    return next((text.removesuffix(token) for token in tokens if text.endswith(token)), text)
 
 
 def parse(body: bytes, call: Call) -> Reply:
@@ -67,8 +65,9 @@ def parse(body: bytes, call: Call) -> Reply:
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
-    text, fold = AnswerText(expected(call), call.answer_token), Fold()
-    fold.feed(text.feed(without_end_token(answer.generation)))
+    told = expected(call)
+    text, fold = AnswerText(told, call.answer_token), Fold()
+    fold.feed(text.feed(without_end_token(answer.generation, told.end_tokens)))
     fold.feed(text.close())
     fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])
     reason = finish_reason(answer.stop_reason, answer.guardrail_action, has_calls=text.has_calls)

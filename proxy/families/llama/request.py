@@ -40,7 +40,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         told.prefill = ""
         if told.functions:
             adapted.change("tool_choice", "auto-and-asked-for", "The answer has begun already, and not with a call.")
-    prompt = TEMPLATES[model.template].render(turns, adapted, told.prefill)
+    template = TEMPLATES[model.template]
+    prompt = template.render(turns, adapted, told.prefill)
     body: dict[str, Any] = {"prompt": prompt, "max_gen_len": _max_gen_len(request, model, prompt, adapted)}
     temperature = sampling.temperature(request, adapted)
     if temperature is not None:
@@ -63,6 +64,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
             max_calls=None if request.has_parallel_tools else 1,
             id_seed=sha256(prompt.encode()).hexdigest()[:20],
             names=ToolNames.of(request),
+            end_tokens=template.end_tokens,
         ),
     )
 

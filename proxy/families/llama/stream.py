@@ -16,7 +16,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, chunk
 from proxy.families.llama.answer import AnswerText, expected
-from proxy.families.llama.reply import END_TOKENS, Answer, finish_reason, read, without_end_token
+from proxy.families.llama.reply import Answer, finish_reason, read, without_end_token
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
 from proxy.neutral.reply import Usage
 from proxy.neutral.stops import longest_open_end
@@ -25,10 +25,12 @@ from proxy.neutral.stops import longest_open_end
 class LlamaStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_answer", "_guardrail_action", "_held", "_usage", "is_ended")
+    __slots__ = ("_answer", "_end_tokens", "_guardrail_action", "_held", "_usage", "is_ended")
 
     def __init__(self, call: Call) -> None:
-        self._answer = AnswerText(expected(call), call.answer_token)
+        told = expected(call)
+        self._answer = AnswerText(told, call.answer_token)
+        self._end_tokens = told.end_tokens
         self._usage = Usage()
         self._held = ""
         self._guardrail_action: str | None = None
@@ -76,15 +78,15 @@ class LlamaStream:
     def _hold_back_end_token(self, text: str) -> str:
         """An end-of-turn token that leaks stands at the very end of an answer, whole or in pieces."""
         text = self._held + text
-        size = longest_open_end(text, END_TOKENS)
-        for token in END_TOKENS:
+        size = longest_open_end(text, self._end_tokens)
+        for token in self._end_tokens:
             if text.endswith(token):
                 size = len(token)
         self._held = text[len(text) - size :]
         return text[: len(text) - size]
 
     def _end(self, word: str, out: list[Event]) -> None:
-        held = without_end_token(self._held)
+        held = without_end_token(self._held, self._end_tokens)
         if held:
             out += self._answer.feed(held)
         out += self._answer.close()

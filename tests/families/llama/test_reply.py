@@ -1,10 +1,12 @@
 """Stop words, and answers that are none. Each kind of answer is in tests/golden/llama/replies."""
 
+from typing import Any
+
 import pytest
 
 from proxy.errors import UpstreamBroken
 from proxy.families import Call
-from proxy.families.llama.reply import END_TOKENS, finish_reason, parse, without_end_token
+from proxy.families.llama.reply import finish_reason, parse, without_end_token
 from proxy.neutral.reply import FinishReason
 
 
@@ -23,16 +25,31 @@ def test_an_unknown_one_is_never_a_normal_end(word: str) -> None:
     assert finish_reason(word, None, has_calls=True) is FinishReason.UNKNOWN
 
 
-def test_the_end_tokens_of_every_generation() -> None:
-    assert {"<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|eot|>", "<|eom|>"} <= set(END_TOKENS)
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        ("2-13b", ["</s>"]),
+        ("3-8b", ["<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"]),
+        ("3-3", ["<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"]),
+        ("4-scout", ["<|eot|>", "<|eom|>", "<|end_of_text|>"]),
+    ],
+)
+def test_the_end_tokens_of_every_generation(name: str, tokens: list[str], llama: Any) -> None:
+    """Those of another are text: an answer may be about them."""
+    call = llama.build(llama.asked("Hi"), name).call
+    for token in ["</s>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|eot|>", "<|eom|>"]:
+        text = f"HTML strikes text out with {token}"
+        kept = text.removesuffix(token) if token in tokens else text
+        assert llama.whole(text, call).text == kept
+        assert llama.folded(llama.streamed(list(text), call)).text == kept
 
 
-@pytest.mark.parametrize("token", END_TOKENS)
+@pytest.mark.parametrize("token", ["</s>", "<|eot_id|>"])
 def test_one_at_the_very_end_is_taken_away(token: str) -> None:
-    assert without_end_token(f"a{token}") == "a"
-    assert without_end_token(token) == ""
-    assert without_end_token(f"a{token} ") == f"a{token} "
-    assert without_end_token(f"{token}a") == f"{token}a"
+    assert without_end_token(f"a{token}", [token]) == "a"
+    assert without_end_token(token, [token]) == ""
+    assert without_end_token(f"a{token} ", [token]) == f"a{token} "
+    assert without_end_token(f"{token}a", [token]) == f"{token}a"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families import Call
-from proxy.families.llama.reply import END_TOKENS, without_end_token
+from proxy.families.llama.answer import Expected
+from proxy.families.llama.reply import without_end_token
 from proxy.families.llama.stream import LlamaStream
 from proxy.jsonio import encode
 from proxy.neutral.events import TextDelta, UsageReport
@@ -57,6 +58,9 @@ def test_reports_do_not_change_once_they_are_given() -> None:
     assert [event.usage.output_tokens for event in events if isinstance(event, UsageReport)] == [3]
 
 
+END_TOKENS = ("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>")
+
+
 @pytest.mark.parametrize("token", END_TOKENS)
 def test_an_end_token_that_leaks_is_no_text_however_it_is_cut(token: str) -> None:
     """Whole and streamed give the same text, for every end of an answer and every way to cut it."""
@@ -73,8 +77,8 @@ def test_an_end_token_that_leaks_is_no_text_however_it_is_cut(token: str) -> Non
         for _ in range(60):
             cuts = sorted(chance.sample(range(len(text) + 1), k=min(3, len(text))))
             pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-            reader = LlamaStream(Call(b""))
+            reader = LlamaStream(Call(b"", reading=Expected(end_tokens=END_TOKENS)))
             events = reader.feed([frame({"generation": piece}) for piece in pieces])
             events += reader.feed([frame({"generation": "", "stop_reason": "stop"})])
             shown = "".join(event.text for event in events if isinstance(event, TextDelta))
-            assert shown == without_end_token(text)
+            assert shown == without_end_token(text, END_TOKENS)

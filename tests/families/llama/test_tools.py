@@ -210,7 +210,7 @@ def test_one_call_at_a_time(llama: Any) -> None:
     text = "[get_time(), get_time(), get_time()]"
     reply = same_however_cut(llama, text, one.call)
     assert names_of(reply.blocks) == [("get_time", "{}")]
-    assert Unrecognised("calls beyond those that were asked for: 2") in llama.streamed([text], one.call)
+    assert not [event for event in llama.streamed([text], one.call) if isinstance(event, Unrecognised)]
     many = built(llama, "3-3")
     assert many.expected.max_calls is None
     assert len(same_however_cut(llama, text, many.call).tool_uses) == 3
