@@ -1,7 +1,8 @@
 """Neutral messages -> the turns of a Llama conversation: who speaks, and what stands there.
 
 Calls are written in the syntax that the prompt asks for, their results are turns of the role `ipython`, and an image is a
-token in the text with its base64 beside the prompt.
+token in the text with its base64 beside the prompt. In all prompts that Meta has published it is users who show
+images, so those of a result follow it in a user's turn.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ class History:
         turns: list[Turn] = []
         for message in messages:
             results = [block for block in message.blocks if isinstance(block, ToolResult)]
-            turns += [self._result(result, len(results) > 1) for result in results]
+            shown: list[str | Image] = []
+            turns += [self._result(result, len(results) > 1, shown) for result in results]
             rest = [block for block in message.blocks if not isinstance(block, ToolResult)]
-            if rest or not results:
-                turns.append(self._turn(message, rest))
+            if rest or shown or not results:
+                turns.append(self._turn(message, shown, rest))
         return turns
 
-    def _turn(self, message: Message, blocks: Sequence[Block]) -> Turn:
-        pieces: list[str | Image] = []
+    def _turn(self, message: Message, pieces: list[str | Image], blocks: Sequence[Block]) -> Turn:
+        """`pieces` stand in front."""
         calls: list[ToolUse] = []
         for block in blocks:
             match block:
@@ -64,18 +66,32 @@ class History:
             _add(pieces, f"\n{written}" if "".join(piece for piece in pieces if isinstance(piece, str)) else written)
         return Turn(message.role, pieces, message.param, has_calls=bool(calls))
 
-    def _result(self, result: ToolResult, is_one_of_several: bool) -> Turn:
+    def _result(self, result: ToolResult, is_one_of_several: bool, shown: list[str | Image]) -> Turn:
+        """Its images go to `shown`, with a word about where they come from."""
         if self._syntax is None:
             raise _refused(result.param, "the results of tools")
-        texts = []
+        name = self._names.get(result.tool_use_id)
+        texts: list[str] = []
+        images: list[Image] = []
         for block in result.blocks:
-            if not isinstance(block, Text):
-                raise _refused(block.param, "images and documents in the results of tools")
-            texts.append(block.text)
+            match block:
+                case Text(text):
+                    texts.append(text)
+                case Image():
+                    self._check_image(block)
+                    self._adapted.change(block.param, "moved-to-user-turn", "This model sees what users show it.")
+                    images.append(block)
+                case Document():
+                    raise _refused(block.param, "documents")
         if result.cache_mark is not None:
             self._adapted.drop(result.cache_mark.param, "This model has no prompt cache.")
-        name = self._names.get(result.tool_use_id) if is_one_of_several else None
-        return Turn(IPYTHON, [render_result("".join(texts), name=name)], result.param)
+        if images:
+            _add(shown, f"(What {name or 'the tool'} returned:)\n")
+            shown += images
+        text = "".join(texts)
+        if images and not text.strip():
+            text = "(an image, which follows)"
+        return Turn(IPYTHON, [render_result(text, name=name if is_one_of_several else None)], result.param)
 
     def _check_image(self, image: Image) -> None:
         if "images" not in self._model.features:

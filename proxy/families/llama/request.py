@@ -49,7 +49,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if request.sampling.top_p is not None:
         body["top_p"] = request.sampling.top_p
     if history.images:
-        if told.functions:
+        # Meta says of 3.2 that it makes no calls with an image in the prompt, and nothing like it of 4.
+        if told.functions and told.syntax is not Syntax.PYTHONIC_4:
             raise _refused(request.tools[0].param, "tools beside an image")
         body["images"] = history.images
     _drop_what_llama_lacks(request, adapted)

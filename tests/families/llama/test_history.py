@@ -162,9 +162,48 @@ def test_what_it_does_not_take(name: str, block: Any, llama: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"this model does not take {what}") as raised:
         llama.build(llama.asked("?", block), name)
     assert raised.value.param == "messages[0].content[0]"
-    with pytest.raises(InvalidRequest) as raised:
-        llama.build(conversation(llama, CALL, results=[result("call_1", block)]), "4-scout")
-    assert raised.value.param == "messages[0].content[0]"
+    with pytest.raises(
+        InvalidRequest, match=f"this model does not take {what}|the results of tools|tool calls"
+    ) as raised:
+        llama.build(conversation(llama, CALL, results=[result("call_1", block)]), name)
+    assert raised.value.status == 400
+
+
+@pytest.mark.parametrize("name", ["3-2-11b", "4-maverick"])
+def test_what_tools_show_is_shown_by_the_user_behind_it(name: str, llama: Any) -> None:
+    first = Image("messages[2].content[0].image_url.url", PNG, "image/png")
+    second = Image("messages[3].content[1].image_url.url", "R0lGODlh", "image/gif")
+    request = conversation(
+        llama, CALL, OTHER, results=[result("call_1", first), result("call_2", "noon", second, at=3)]
+    )
+    built = llama.build(request, name)
+    turns = turns_of(built.prompt)
+    assert [(role, text) for role, text, _ in turns[2:]] == [
+        ("ipython", '{"name": "get_weather", "output": "(an image, which follows)"}'),
+        ("ipython", '{"name": "get_time", "output": "noon"}'),
+        ("user", "(What get_weather returned:)\n<|image|>(What get_time returned:)\n<|image|>"),
+        ("assistant", ""),
+    ]
+    assert built.body["images"] == [PNG, "R0lGODlh"]
+    assert built.adapted == f"{first.param}=moved-to-user-turn, {second.param}=moved-to-user-turn"
+    request.messages[2] = llama.said(result("call_1", "25", first), result("call_2"), "And now?", first)
+    built = llama.build(request, name)
+    assert turns_of(built.prompt)[-2][1] == "(What get_weather returned:)\n<|image|>And now?<|image|>"
+    assert built.body["images"] == [PNG, PNG]
+
+
+def test_one_result_with_an_image(llama: Any) -> None:
+    image = Image("messages[2].content[0].image_url.url", PNG, "image/png")
+    request = conversation(llama, CALL, results=[result("call_1", image)])
+    request.tools = [Tool("get_weather", "tools[0]")]
+    turns = turns_of(llama.build(request, "4-scout").prompt)
+    assert [(role, text) for role, text, _ in turns[3:]] == [
+        ("ipython", "(an image, which follows)"),
+        ("user", "(What get_weather returned:)\n<|image|>"),
+        ("assistant", ""),
+    ]
+    with pytest.raises(InvalidRequest, match="tools beside an image"):
+        llama.build(request, "3-2-11b")
 
 
 TOKENS = {

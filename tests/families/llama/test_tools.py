@@ -115,13 +115,17 @@ def test_what_it_cannot_do_with_tools_is_told(llama: Any) -> None:
     assert raised.value.param == "tools"
 
 
-@pytest.mark.parametrize("name", ["3-2-11b", "4-scout"])
-def test_no_tools_beside_an_image(name: str, llama: Any) -> None:
+def test_tools_beside_an_image_are_for_llama_4_alone(llama: Any) -> None:
     messages = [llama.said(Image("messages[0].content[0]", "iVBORw0KGgo=", "image/png"), "?")]
-    with pytest.raises(UnsupportedParameter, match="tools beside an image") as raised:
-        built(llama, name, messages=messages)
-    assert raised.value.param == "tools[0].function"
-    assert built(llama, name, ToolChoice.NONE, messages=messages).body["images"]
+    for name in ("3-2-11b", "3-2-90b"):
+        with pytest.raises(UnsupportedParameter, match="tools beside an image") as raised:
+            built(llama, name, messages=messages)
+        assert raised.value.param == "tools[0].function"
+        assert built(llama, name, ToolChoice.NONE, messages=messages).body["images"]
+    for name in ("4-scout", "4-maverick"):
+        one = built(llama, name, messages=messages)
+        assert one.body["images"] == ["iVBORw0KGgo="]
+        assert names_of(llama.whole("[get_time()]", one.call).blocks) == [("get_time", "{}")]
 
 
 # What is read of the answer.
