@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from proxy import __version__
 
 _COMMANDS = {
     "serve": "serve OpenAI's API in front of Bedrock",
-    "explain": "show what a request would become, and send nothing",
+    "explain": "show what a request would become, and send nothing to Bedrock",
     "emulate": "run a local Bedrock, for tests without an AWS account",
 }
 
@@ -30,4 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     options = parser.parse_args(words)
-    sys.exit(options.run(options))
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read has seen enough, as `head` does. What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
