@@ -33,6 +33,8 @@ _LISTING_AGAIN_S = 60.0
 """… and after this long when it could not be had."""
 _LOOK_AGAIN_S = 5.0
 """Without a region, the configuration is read again after this long."""
+_MOST_REGIONS = 64
+"""More than AWS has: ARNs with made-up regions displace each other, and do not pile up."""
 _NO_REGION = "The proxy has no AWS region. This is for its operator to mend."
 _PATIENCE_S = 0.25
 """How long starting waits for credentials, so that its first lines can name them."""
@@ -53,6 +55,7 @@ class Upstream:
         self.resolver("us-east-1")
         self._stack = AsyncExitStack()
         self._clients: dict[str, BedrockClient] = {}
+        self._botocore = asyncio.Lock()
         self._resolver: Resolver | None = None
         self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
         self._background: asyncio.Task[None] | None = None
@@ -103,13 +106,18 @@ class Upstream:
         region = region or self.region
         if self.trouble is not None or region is None:
             raise NotConfigured(self.trouble or _NO_REGION)
-        client = self._clients.get(region)
-        if client is None:
-            endpoints = self.endpoints if region == self.region else None
-            if endpoints is None:
-                endpoints = await asyncio.to_thread(self._resolve_endpoints, region)
-            client = self._clients.setdefault(region, self._client(endpoints.runtime, region))
-        return client
+        if region in self._clients:
+            return self._clients[region]
+        # One at a time: asking botocore takes 0.1 s of the interpreter, which the loop needs too.
+        async with self._botocore:
+            if region not in self._clients:
+                endpoints = self.endpoints if region == self.region else None
+                if endpoints is None:
+                    endpoints = await asyncio.to_thread(self._resolve_endpoints, region)
+                if len(self._clients) >= _MOST_REGIONS:
+                    del self._clients[next(iter(self._clients))]
+                self._clients[region] = self._client(endpoints.runtime, region)
+            return self._clients[region]
 
     async def _find_the_way(self) -> None:
         """Region, endpoints and credentials, or `trouble`."""
