@@ -25,6 +25,8 @@ from proxy.errors import ModelNotFound
 from proxy.routing.catalog import Catalog, Model
 
 _LONGEST_ID = 2048
+_ANY = "converse"
+"""The family whose wire every model has."""
 _LONGEST_SHOWN = 200
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]+")
 # The region becomes a part of the host that the signed call goes to, so it is held to the form of one.
@@ -183,11 +185,14 @@ class Resolver:
         return model if model is not None and model.is_listed else None
 
     def _find(self, base_id: str, facts: Model | None) -> Model | None:
-        """A listed model; else what the operator said; else what the beginning of the id tells."""
+        """A listed model, by the wire of all if the operator likes; else what the operator said; else what the beginning
+        of the id tells."""
         model = self._catalog.find(base_id)
         if model is not None and not model.is_listed and (variant := _PROVISIONED_VARIANT.fullmatch(base_id)):
             model = self._catalog.find(variant["base_id"])
-        return model if model is not None and (model.is_listed or facts is None) else facts
+        if model is None or not (model.is_listed or facts is None):
+            return facts
+        return replace(model, family=_ANY) if facts is not None and facts.family == _ANY else model
 
     def _target(self, model_id: str, facts: Model | None, name: str) -> Target:
         """`facts`: of the family that the operator gave. `name`: the client's word, for the error."""

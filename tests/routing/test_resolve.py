@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -389,6 +389,11 @@ def test_an_alias_takes_what_is_said_of_its_arn() -> None:
 def test_a_family_may_be_a_listed_model() -> None:
     target = resolve(APPLICATION, aliases={APPLICATION: Alias(family=SONNET)})
     assert (target.model.name, target.model_id) == ("Claude Sonnet 4.6", APPLICATION)
+
+
+def test_every_model_can_be_had_by_converse() -> None:
+    plain, chosen = resolve(SONNET), resolve("mine", aliases={"mine": Alias(id=SONNET, family="converse")})
+    assert (chosen.model_id, chosen.model) == (plain.model_id, replace(plain.model, family="converse"))
 
 
 def test_a_family_is_for_ids_that_do_not_tell_their_model() -> None:
