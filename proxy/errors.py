@@ -3,7 +3,8 @@
     ProxyError
     ├── InvalidRequest 400           the client's request is at fault; `param` names the place
     │   ├── UnsupportedParameter     the field cannot work on this model
-    │   └── ContextLengthExceeded
+    │   ├── ContextLengthExceeded
+    │   └── ThoughtsRefused          the model does not take back the thoughts that were sent
     ├── Unauthenticated 401
     ├── Forbidden 403                the account behind the proxy may not use this model
     ├── NotFound 404                 no such URL
@@ -78,6 +79,10 @@ class UnsupportedParameter(InvalidRequest):
 
 class ContextLengthExceeded(InvalidRequest):
     default_code = "context_length_exceeded"
+
+
+class ThoughtsRefused(InvalidRequest):
+    """Without them the same request may pass."""
 
 
 class Unauthenticated(ProxyError):

@@ -18,7 +18,7 @@ from typing import TypeVar
 from proxy.bedrock.client import Answer, BedrockClient
 from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
-from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
+from proxy.errors import CredentialsExpired, ProxyError, ThoughtsRefused, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
 from proxy.neutral.barejson import FenceFilter
 from proxy.neutral.events import Event, UsageReport
@@ -41,55 +41,82 @@ class Exchange:
     """The same call may be made several times (`n` choices, retries): each `whole` or `open` is one answer."""
 
     def __init__(
-        self, client: BedrockClient, target: Target, family: Family, call: Call, timeouts: Timeouts, retry: Retry
+        self,
+        client: BedrockClient,
+        target: Target,
+        family: Family,
+        call: Call,
+        timeouts: Timeouts,
+        retry: Retry,
+        without_thoughts: Callable[[], Call] | None = None,
     ) -> None:
-        self.family_name = target.model.family
+        """`without_thoughts` gives what to ask once Bedrock has refused the thoughts in `call`; None: it holds none."""
+        self.model = target.model
         self._client = client
         self._target = target
         self._family = family
         self._call = call
+        self._without_thoughts = without_thoughts
         self._timeouts = timeouts
         self._policy = RetryPolicy(attempts=retry.attempts)
         self._retry_deadline_s = retry.deadline_s
 
     async def whole(self) -> tuple[Reply, Answer]:
         """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
+        return await self._with_thoughts_or_without(self._whole)
+
+    async def open(self) -> Unfolding | Unfolded:
+        """The answer from its first event on. Raises `ProxyError` for a failure before it."""
+        return await self._with_thoughts_or_without(self._open)
+
+    async def _with_thoughts_or_without(self, work: Callable[[Call], Awaitable[T]]) -> T:
+        call = self._call
+        try:
+            return await work(call)
+        except ThoughtsRefused:
+            # Another choice may have found out first.
+            if call is self._call:
+                if self._without_thoughts is None:
+                    raise
+                self._call, self._without_thoughts = self._without_thoughts(), None
+        return await work(self._call)
+
+    async def _whole(self, call: Call) -> tuple[Reply, Answer]:
         async with _within(self._timeouts.total_s, _TOO_SLOW):
-            if self._call.stops and self._call.can_stream:
-                unfolding = await self.open()
+            if call.stops and call.can_stream:
+                unfolding = await self._open(call)
                 fold = Fold()
                 async for events in unfolding.batches():
                     fold.feed(events)
                 return fold.reply(), unfolding.answer
-            reply, answer = await self._until_answered(self._ask_once)
-            filters = Filters(self._call)
+            reply, answer = await self._until_answered(lambda: self._ask_once(call))
+            filters = Filters(call)
             if filters:
                 fold = Fold()
                 fold.feed(filters.feed(unfold(reply)))
                 reply = fold.reply()
             return reply, answer
 
-    async def open(self) -> Unfolding | Unfolded:
-        """The answer from its first event on. Raises `ProxyError` for a failure before it."""
-        if not self._call.can_stream:
-            reply, answer = await self.whole()
+    async def _open(self, call: Call) -> Unfolding | Unfolded:
+        if not call.can_stream:
+            reply, answer = await self._whole(call)
             return Unfolded(answer, unfold(reply))
         end_s = asyncio.get_running_loop().time() + self._timeouts.total_s
         async with _within(self._timeouts.total_s, _TOO_LATE):
-            return await self._until_answered(lambda: self._open_once(end_s))
+            return await self._until_answered(lambda: self._open_once(call, end_s))
 
-    async def _ask_once(self) -> tuple[Reply, Answer]:
-        answer = await self._send(self._family.operation)
+    async def _ask_once(self, call: Call) -> tuple[Reply, Answer]:
+        answer = await self._send(call, self._family.operation)
         try:
-            return self._family.parse(await answer.body(), self._own_call()), answer
+            return self._family.parse(await answer.body(), _own(call)), answer
         finally:
             await answer.aclose()
 
-    async def _open_once(self, end_s: float) -> Unfolding:
+    async def _open_once(self, call: Call, end_s: float) -> Unfolding:
         async with _within(self._timeouts.first_event_s, _TOO_LATE):
-            answer = await self._send(self._family.stream_operation)
-            reader = self._family.reader(self._own_call())
-            unfolding = Unfolding(answer, reader, Filters(self._call), self._timeouts.gap_s, end_s)
+            answer = await self._send(call, self._family.stream_operation)
+            reader = self._family.reader(_own(call))
+            unfolding = Unfolding(answer, reader, Filters(call), self._timeouts.gap_s, end_s)
             try:
                 await unfolding.begin()
             except BaseException:
@@ -97,12 +124,8 @@ class Exchange:
                 raise
             return unfolding
 
-    def _own_call(self) -> Call:
-        """The call with a token of this one answer's own."""
-        return replace(self._call, answer_token=secrets.token_hex(6))
-
-    async def _send(self, operation: str) -> Answer:
-        return await self._client.call(self._target.model_id, operation, self._call.body, self._call.headers)
+    async def _send(self, call: Call, operation: str) -> Answer:
+        return await self._client.call(self._target.model_id, operation, call.body, call.headers)
 
     async def _until_answered(self, attempt: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
@@ -127,6 +150,11 @@ class Exchange:
                     has_refreshed = True
                     await self._client.refresh_credentials(error)
                 await asyncio.sleep(delay_s)
+
+
+def _own(call: Call) -> Call:
+    """The call with a token of one answer's own."""
+    return replace(call, answer_token=secrets.token_hex(6))
 
 
 class Unfolding:

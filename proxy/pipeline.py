@@ -26,13 +26,13 @@ from proxy.config import Config
 from proxy.conformity import Form
 from proxy.errors import Draining, InternalError, InvalidRequest, ModelFailed, ProxyError
 from proxy.exchange import Exchange
-from proxy.families import FAMILIES
+from proxy.families import FAMILIES, Call
 from proxy.media.fetch import Fetcher, FetchSettings
 from proxy.media.load import Media
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Reasoning
 from proxy.neutral.request import OutputFormat, Request
-from proxy.neutral.thoughts import calls_without_thought, restore
+from proxy.neutral.thoughts import calls_without_thought, have_thoughts, restore, without_thoughts
 from proxy.neutral.unfold import unfold
 from proxy.routing.resolve import Target
 from proxy.storage.thoughts import ThoughtStore
@@ -118,7 +118,7 @@ class Pipeline:
         """The request with what it only names: the images behind its URLs, the thoughts behind its calls."""
         messages = await self._media.load(request.messages, adapted)
         bare_calls = calls_without_thought(messages)
-        if bare_calls and FAMILIES[target.model.family].takes_thoughts:
+        if bare_calls and target.model.signs_thoughts:
             messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
         return replace(request, messages=messages)
 
@@ -126,20 +126,32 @@ class Pipeline:
         self, request: Request, target: Target, adapted: Adaptations, headers: Mapping[str, str], record: Record
     ) -> Exchange:
         family = FAMILIES[target.model.family]
-        call = family.build(request, target.model, adapted)
-        call.headers |= {name: headers[name] for name in self._upstream.passed_on if name in headers}
-        record.adapted = adapted.header()
+
+        def build(request: Request, adapted: Adaptations) -> Call:
+            call = family.build(request, target.model, adapted)
+            call.headers |= {name: headers[name] for name in self._upstream.passed_on if name in headers}
+            record.adapted = adapted.header()
+            return call
+
+        so_far = adapted.copy()
+
+        def build_without_thoughts() -> Call:
+            log.warning("id=%s asks again without earlier thoughts, which Bedrock refused", record.request_id)
+            return build(replace(request, messages=without_thoughts(request.messages, so_far)), so_far)
+
+        call = build(request, adapted)
         client = await self._upstream.client(target.region)
-        return Exchange(client, target, family, call, self._config.timeouts, self._config.retry)
+        otherwise = build_without_thoughts if have_thoughts(request.messages) else None
+        return Exchange(client, target, family, call, self._config.timeouts, self._config.retry, otherwise)
 
     async def _whole(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Whole:
         answers = await together(exchange.whole for _ in range(asked.request.choices))
         replies = [reply for reply, _ in answers]
-        watch = Watch(asked.request, exchange.family_name, form, record.request_id)
+        watch = Watch(asked.request, exchange.model, form, record.request_id)
         for choice, reply in enumerate(replies):
             watch.feed(unfold(reply), choice)
             record.usage = watch.usage
-            await self._keep(watch.thoughts(choice), exchange.family_name, record)
+            await self._keep(watch.thoughts(choice), record)
             self._report(watch.complaint(choice), record)
         record.is_whole = True
         first = answers[0][1]
@@ -156,11 +168,11 @@ class Pipeline:
         except BaseException:
             await abandon(opening)
             raise
-        watch = Watch(asked.request, exchange.family_name, form, record.request_id)
-        return Streamed(self._chunks(asked, opening, watch, exchange.family_name, record), _headers(record))
+        watch = Watch(asked.request, exchange.model, form, record.request_id)
+        return Streamed(self._chunks(asked, opening, watch, record), _headers(record))
 
     async def _chunks(
-        self, asked: Asked, opening: asyncio.Future[Choices], watch: Watch, family: str, record: Record
+        self, asked: Asked, opening: asyncio.Future[Choices], watch: Watch, record: Record
     ) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         writer = asked.stream(self._identity(None))
@@ -176,7 +188,7 @@ class Pipeline:
                 async for choice, events in batches:
                     if watch.feed(events, choice):
                         # Before the client can know of the calls, and answer with their results.
-                        await self._keep(watch.thoughts(choice), family, record)
+                        await self._keep(watch.thoughts(choice), record)
                         begun += self._report(watch.complaint(choice), record)
                     chunk = begun + writer.send(events, choice)
                     if chunk:
@@ -202,10 +214,9 @@ class Pipeline:
             record.usage = watch.usage
             await abandon(opening)
 
-    async def _keep(self, thoughts: Mapping[str, list[Reasoning]], family: str, record: Record) -> None:
+    async def _keep(self, thoughts: Mapping[str, list[Reasoning]], record: Record) -> None:
         for tool_use_id, blocks in thoughts.items():
-            signed = [replace(block, family=family) for block in blocks]
-            await self._thoughts.keep(record.owner, [tool_use_id], signed)
+            await self._thoughts.keep(record.owner, [tool_use_id], blocks)
 
     def _report(self, complaint: str | None, record: Record) -> bytes:
         """Raises for an answer that is not in the form asked for, or reports it, as the operator likes.

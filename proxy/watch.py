@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from proxy.conformity import Form, FormWatch
-from proxy.families import FAMILIES
 from proxy.neutral.blocks import Reasoning
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
 from proxy.neutral.reply import FinishReason, Usage
 from proxy.neutral.request import Request
 from proxy.neutral.thoughts import ThoughtWatch
+from proxy.routing.catalog import Model
 from proxy.telemetry.logs import log
 
 
@@ -19,9 +19,9 @@ class Watch:
 
     __slots__ = ("_forms", "_request_id", "_thoughts", "_usages")
 
-    def __init__(self, request: Request, family: str, form: Form | None, request_id: str) -> None:
-        has_thoughts = bool(request.tools) and FAMILIES[family].takes_thoughts
-        self._thoughts = [ThoughtWatch(family) for _ in range(request.choices if has_thoughts else 0)]
+    def __init__(self, request: Request, model: Model, form: Form | None, request_id: str) -> None:
+        has_thoughts = bool(request.tools) and model.signs_thoughts
+        self._thoughts = [ThoughtWatch() for _ in range(request.choices if has_thoughts else 0)]
         self._forms: list[FormWatch] = [form.watch() for _ in range(request.choices)] if form is not None else []
         self._usages = [Usage()] * request.choices
         self._request_id = request_id

@@ -16,7 +16,7 @@ from proxy.bedrock.client import BedrockClient
 from proxy.bedrock.eventstream import encode_frame
 from proxy.bedrock.sign import AccessKeys
 from proxy.config import Retry, Timeouts
-from proxy.errors import InvalidRequest, ModelFailed, Overloaded, UpstreamBroken, UpstreamTimeout
+from proxy.errors import InvalidRequest, ModelFailed, Overloaded, ThoughtsRefused, UpstreamBroken, UpstreamTimeout
 from proxy.exchange import Exchange
 from proxy.families import FAMILIES, Call
 from proxy.neutral.events import Finish, TextDelta, UsageReport
@@ -92,7 +92,9 @@ def router() -> respx.Router:
 
 @pytest.fixture
 def make(router):
-    def make(stops: tuple[str, ...] = (), attempts: int = 3, **timeouts: float) -> Exchange:
+    def make(
+        stops: tuple[str, ...] = (), attempts: int = 3, without_thoughts: Any = None, **timeouts: float
+    ) -> Exchange:
         client = BedrockClient(
             endpoint="https://bedrock.example",
             region="us-east-1",
@@ -106,6 +108,7 @@ def make(router):
             Call(b'{"prompt":"Hi"}', {"x-amzn-bedrock-service-tier": "flex"}, list(stops)),
             Timeouts(**timeouts),
             Retry(attempts=attempts),
+            without_thoughts,
         )
 
     return make
@@ -311,3 +314,68 @@ async def test_a_call_that_is_cancelled_is_freed(router, make):
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert body.is_closed
+
+
+REFUSED = httpx.Response(
+    400,
+    headers={"x-amzn-errortype": "ValidationException"},
+    content=b'{"message":"messages.1.content.0: Invalid `signature` in `thinking` block"}',
+)
+
+
+class Bare:
+    """What is to be asked without thoughts, and how often that was wanted."""
+
+    def __init__(self) -> None:
+        self.wanted = 0
+
+    def __call__(self) -> Call:
+        self.wanted += 1
+        return Call(b'{"prompt":"bare"}')
+
+
+async def test_refused_thoughts_are_left_out_once(router, make):
+    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[REFUSED, whole()])
+    bare = Bare()
+    reply, answer = await make(attempts=1, without_thoughts=bare).whole()
+    assert reply.text == "Hello"
+    assert [call.request.content for call in route.calls] == [b'{"prompt":"Hi"}', b'{"prompt":"bare"}']
+    assert bare.wanted == 1
+    await answer.aclose()
+
+
+async def test_refused_thoughts_in_a_stream(router, make):
+    body = Body([chunk("Hello", "stop")])
+    route = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(
+        side_effect=[REFUSED, streamed(body)]
+    )
+    assert await texts(await make(attempts=1, without_thoughts=Bare()).open()) == "Hello"
+    assert route.calls.last.request.content == b'{"prompt":"bare"}'
+
+
+async def test_what_is_refused_again_is_told(router, make):
+    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=REFUSED)
+    for bare, calls in ((Bare(), 2), (None, 3)):
+        with pytest.raises(ThoughtsRefused):
+            await make(without_thoughts=bare).whole()
+        assert route.call_count == calls
+
+
+async def test_every_choice_goes_without_the_thoughts_that_one_was_refused(router, make):
+    """Both were on their way when the first was refused; what to ask in their place is found out once."""
+    both = asyncio.Barrier(2)
+
+    async def judge(request: httpx.Request) -> httpx.Response:
+        if request.content == b'{"prompt":"bare"}':
+            return whole()
+        await both.wait()
+        return REFUSED
+
+    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=judge)
+    bare = Bare()
+    exchange = make(without_thoughts=bare)
+    answers = await asyncio.gather(exchange.whole(), exchange.whole())
+    assert [reply.text for reply, _ in answers] == ["Hello", "Hello"]
+    assert (route.call_count, bare.wanted) == (4, 1)
+    for _, answer in answers:
+        await answer.aclose()

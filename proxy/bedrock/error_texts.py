@@ -20,6 +20,7 @@ from proxy.errors import (
     Overloaded,
     ProxyError,
     RateLimited,
+    ThoughtsRefused,
     UnsupportedParameter,
     UpstreamFailed,
     UpstreamRefusedUs,
@@ -46,6 +47,7 @@ _PROFILE_ONLY = Meaning(
     hint=" The id of an inference profile begins with its geography, for example us., eu. or global.",
 )
 _MESSAGES = Meaning(InvalidRequest, "messages")
+_THOUGHTS = Meaning(ThoughtsRefused, "messages")
 _TOO_LONG = Meaning(ContextLengthExceeded, "messages")
 _TOO_MANY_OUT = Meaning(InvalidRequest, "max_tokens", "invalid_value")
 _FORCED_TOOL = Meaning(UnsupportedParameter, "tool_choice", "unsupported_value")
@@ -105,8 +107,10 @@ TEXTS: dict[type[ProxyError], tuple[tuple[str, Meaning], ...]] = {
         ("toolconfig field must be defined", Meaning(InvalidRequest, "tools")),
         ("`tool_use` ids", _MESSAGES),
         ("`tool_use_id`", _MESSAGES),
-        ("`signature`", _MESSAGES),
-        ("cannot be modified", _MESSAGES),
+        ("`signature` in `thinking`", _THOUGHTS),
+        ("`data` in `redacted_thinking`", _THOUGHTS),
+        ("expected `thinking` or `redacted_thinking`", _THOUGHTS),
+        ("cannot be modified", _THOUGHTS),
     ),
     Forbidden: (*_CREDENTIALS, *_MODEL),
     ModelNotFound: (*_MODEL, ("guardrail", Meaning(InvalidRequest))),

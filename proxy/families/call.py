@@ -67,5 +67,3 @@ class Family:
     parse: Callable[[bytes, Call], Reply]
     """The body of a 200, and the call it answers. Raises `UpstreamBroken` when it is not an answer."""
     reader: Callable[[Call], StreamReader]
-    takes_thoughts: bool = False
-    """Does it want the thoughts behind its calls back?"""

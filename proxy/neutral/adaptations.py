@@ -62,6 +62,15 @@ class Adaptations:
             )
         self._note(param, what)
 
+    def tell(self, param: str, what: str) -> None:
+        """Nothing that was sent is changed, so that strict mode has nothing against it; but the client should know."""
+        self._note(_cut(param), what)
+
+    def copy(self) -> Adaptations:
+        other = Adaptations(self.is_strict)
+        other._items = dict(self._items)
+        return other
+
     def _note(self, param: str, what: str) -> None:
         """Two changes at one place are joined with a plus."""
         before = self._items.get(param)

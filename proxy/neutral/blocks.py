@@ -39,13 +39,20 @@ class Document:
 
 @dataclass(slots=True)
 class Reasoning:
-    """What a model thought before it spoke. The signature is opaque, and goes back to the family that made it alone."""
+    """What a model thought before it spoke."""
 
     text: str
     signature: str = ""
+    """Opaque. Claude alone makes one, whichever way it is asked, and without it takes nothing back."""
     redacted: str = ""
     """In place of the text: what only the model can read."""
-    family: str = ""
+    is_kept: bool = False
+    """The client has not sent it: the proxy had kept it."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Can it go back to the model?"""
+        return bool(self.signature or self.redacted)
 
 
 @dataclass(slots=True)

@@ -7,19 +7,22 @@ return the ids of the calls and nothing else: by these the thoughts are kept, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Reasoning, ToolUse
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, ReasoningDelta, ReasoningSeal
 from proxy.neutral.request import Message
+
+_REFUSED = "refused-by-model"
 
 
 class ThoughtWatch:
     """Call id -> the sealed thoughts between the call before it, or the beginning, and itself. Cheap where there are none."""
 
-    __slots__ = ("_family", "_thought", "_waiting", "thoughts")
+    __slots__ = ("_thought", "_waiting", "thoughts")
 
-    def __init__(self, family: str) -> None:
-        self._family = family
+    def __init__(self) -> None:
         self._thought: Reasoning | None = None
         self._waiting: list[Reasoning] = []
         self.thoughts: dict[str, list[Reasoning]] = {}
@@ -32,7 +35,7 @@ class ThoughtWatch:
             elif isinstance(event, BlockStart):
                 self._thought = None
                 if event.kind is BlockKind.REASONING:
-                    self._thought = Reasoning("", family=self._family)
+                    self._thought = Reasoning("")
                 elif event.kind is BlockKind.TOOL_USE and self._waiting:
                     self.thoughts[event.id] = self._waiting
                     self._waiting = []
@@ -40,7 +43,7 @@ class ThoughtWatch:
                 self._thought.signature += event.signature
                 self._thought.redacted += event.redacted
             elif isinstance(event, BlockStop) and self._thought is not None:
-                if self._thought.signature or self._thought.redacted:
+                if self._thought.is_sealed:
                     self._waiting.append(self._thought)
                 self._thought = None
 
@@ -65,9 +68,35 @@ def _restore(message: Message, found: Mapping[str, list[Reasoning]]) -> Message:
     calls = [block for block in message.blocks if isinstance(block, ToolUse)]
     if not any(call.id in found for call in calls) or any(isinstance(block, Reasoning) for block in message.blocks):
         return message
-    blocks: list[Block] = list(found.get(calls[0].id, ()))
+    blocks: list[Block] = _kept(found, calls[0])
     for block in message.blocks:
         if isinstance(block, ToolUse) and block is not calls[0]:
-            blocks += found.get(block.id, ())
+            blocks += _kept(found, block)
         blocks.append(block)
     return Message(message.role, blocks, message.param)
+
+
+def _kept(found: Mapping[str, list[Reasoning]], call: ToolUse) -> list[Block]:
+    return [replace(thought, is_kept=True) for thought in found.get(call.id, ())]
+
+
+def have_thoughts(messages: Sequence[Message]) -> bool:
+    """Are there any, sent by the client or kept?"""
+    return any(isinstance(block, Reasoning) for message in messages for block in message.blocks)
+
+
+def without_thoughts(messages: Sequence[Message], adapted: Adaptations) -> list[Message]:
+    """What is left to ask when the model has refused them."""
+    return [_bare(message, adapted) for message in messages]
+
+
+def _bare(message: Message, adapted: Adaptations) -> Message:
+    blocks: list[Block] = []
+    for block in message.blocks:
+        if not isinstance(block, Reasoning):
+            blocks.append(block)
+        elif block.is_kept:
+            adapted.tell(f"{message.param}.thinking_blocks", _REFUSED)
+        else:
+            adapted.change(f"{message.param}.thinking_blocks", _REFUSED, "The model does not take it back.")
+    return replace(message, blocks=blocks)

@@ -163,6 +163,11 @@ class Model:
         """`anthropic`, `meta`, `amazon`, …"""
         return self.id.partition(".")[0]
 
+    @property
+    def signs_thoughts(self) -> bool:
+        """Does it sign what it thinks, and want that back with the results of its calls? Claude alone does."""
+        return self.provider == "anthropic"
+
 
 class Catalog:
     """`Catalog.load()` is the packaged one; tests may read another text."""

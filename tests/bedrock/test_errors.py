@@ -21,6 +21,7 @@ from proxy.errors import (
     QuotaExceeded,
     RateLimited,
     RequestTooLarge,
+    ThoughtsRefused,
     UnsupportedParameter,
     UpstreamBroken,
     UpstreamError,
@@ -313,6 +314,9 @@ def invalid(param: str | None, code: str | None = None) -> tuple[type[ProxyError
     return InvalidRequest, code, param
 
 
+THOUGHTS = (ThoughtsRefused, None, "messages")
+
+
 def unsupported(
     param: str | None, code: str | None = "unsupported_parameter"
 ) -> tuple[type[ProxyError], str | None, str | None]:
@@ -468,12 +472,18 @@ TEXTS = [
         unsupported("reasoning_effort", "unsupported_value"),
     ),
     (VALIDATION, "`max_tokens` must be greater than `thinking.budget_tokens`.", invalid("max_tokens")),
-    (VALIDATION, "messages.1.content.0: Invalid `signature` in `thinking` block", invalid("messages")),
-    (VALIDATION, "Invalid `signature` in `thinking` block", invalid("messages")),
+    (VALIDATION, "messages.1.content.0: Invalid `signature` in `thinking` block", THOUGHTS),
+    (VALIDATION, "Invalid `signature` in `thinking` block", THOUGHTS),
+    (VALIDATION, "messages.1.content.0: Invalid `data` in `redacted_thinking` block", THOUGHTS),
     (
         VALIDATION,
         "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.",
-        invalid("messages"),
+        THOUGHTS,
+    ),
+    (
+        VALIDATION,
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` …",
+        THOUGHTS,
     ),
     (VALIDATION, "invalid beta flag", unsupported("anthropic_beta", "unsupported_value")),
     (VALIDATION, "output_config.format: Extra inputs are not permitted", unsupported("response_format")),

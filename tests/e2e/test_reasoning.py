@@ -10,6 +10,13 @@ from proxy import jsonio
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-2-lite-v1:0"
+ADAPTIVE = "anthropic.claude-opus-4-7"
+BY_CONVERSE, ADAPTIVE_BY_CONVERSE = "claude-by-converse", "opus-by-converse"
+ALIASES: Any = {
+    BY_CONVERSE: {"id": CLAUDE, "family": "converse"},
+    ADAPTIVE_BY_CONVERSE: {"id": ADAPTIVE, "family": "converse"},
+}
+BOTH_WAYS = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 THINKERS = pytest.mark.parametrize("model", [CLAUDE, NOVA, "deepseek.r1-v1:0", "openai.gpt-oss-120b-1:0"])
 TOOL: Any = {
     "type": "function",
@@ -95,7 +102,7 @@ def test_there_is_none_where_none_is_wanted(proxy, bedrock):
     assert bedrock.calls[1].body["thinking"]["type"] == "enabled"
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@BOTH_WAYS
 def test_another_worker_knows_it(serve, bedrock, tmp_path, stream):
     """Two processes of one server share a file; either may get the second turn."""
     one, other = (serve(shared_file=tmp_path / "thoughts.sqlite", retry={"attempts": 1}) for _ in range(2))
@@ -154,3 +161,43 @@ def test_redacted_thoughts_go_back_too(proxy, bedrock):
     messages = first_turn(proxy, headers=script)
     proxy.chat(CLAUDE, messages=messages, headers=bedrock.script(text="Noon."), **FIELDS)
     assert [block.get("data") for block in thoughts(bedrock.calls[1])] == ["c2VjcmV0"]
+
+
+FORGED = [{"type": "thinking", "thinking": "Hm.", "signature": "Zm9yZ2Vk"}]
+
+
+def forged_turn() -> list[dict[str, Any]]:
+    """The second turn with a thought that some other model, or account, has signed."""
+    call = {"id": "toolu_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    return [
+        ASK,
+        {"role": "assistant", "content": None, "thinking_blocks": FORGED, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "noon"},
+    ]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("model", "is_off"),
+    [(CLAUDE, True), (ADAPTIVE, False), (BY_CONVERSE, True), (ADAPTIVE_BY_CONVERSE, False)],
+)
+def test_thoughts_that_bedrock_refuses_are_left_out(serve, bedrock, stream, model, is_off):
+    """Once, with a word of it; a model that insists on thoughts behind calls then goes on without thinking."""
+    proxy = serve(models=ALIASES, retry={"attempts": 1})
+    reply = proxy.chat(model, messages=forged_turn(), stream=stream, **FIELDS)
+    assert reply.status_code == 200, reply.text
+    assert "noon" in reply.text
+    adapted = reply.headers["x-bedrock-proxy-adapted"]
+    assert "messages[1].thinking_blocks=refused-by-model" in adapted
+    assert ("reasoning_effort=off-for-this-turn" in adapted) is is_off
+    first, second = bedrock.calls
+    assert first.status == 400
+    assert "Zm9yZ2Vk" in str(first.body)
+    assert "Zm9yZ2Vk" not in str(second.body)
+
+
+def test_strict_mode_says_that_they_were_refused(proxy, bedrock):
+    reply = proxy.chat(ADAPTIVE, messages=forged_turn(), headers={"x-bedrock-proxy-strict": "true"}, **FIELDS)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == "messages[1].thinking_blocks"
+    assert len(bedrock.calls) == 1

@@ -148,3 +148,13 @@ def test_strict_does_not_give_back_a_megabyte(call: str, rest: list[str]) -> Non
     error = refused(call, "k" * 1_000_000, *rest)
     assert error.param == "k" * 100 + "…"
     assert len(error.message) < 300
+
+
+def test_what_changes_nothing_is_told_in_strict_mode_too() -> None:
+    adapted = Adaptations(is_strict=True)
+    adapted.tell("messages[1]", "without-thoughts")
+    other = adapted.copy()
+    other.tell("x", "y")
+    assert other.is_strict
+    assert adapted.header() == "messages[1]=without-thoughts"
+    assert other.header() == "messages[1]=without-thoughts, x=y"

@@ -14,10 +14,10 @@ from proxy.neutral.blocks import Reasoning
 from proxy.storage.thoughts import ThoughtStore
 
 SIGNED = [
-    Reasoning("First I look.\n", "sig==", family="claude"),
-    Reasoning("", redacted="Ünread/able+", family="claude"),
+    Reasoning("First I look.\n", "sig=="),
+    Reasoning("", redacted="Ünread/able+"),
 ]
-OTHER = [Reasoning("Then I act.", "other", family="claude")]
+OTHER = [Reasoning("Then I act.", "other")]
 
 
 class Clock:

@@ -125,7 +125,7 @@ def _add_reasoning(message: dict[str, Any], reply: Reply) -> None:
     bring them back in the next request."""
     if reply.reasoning:
         message["reasoning_content"] = message["reasoning"] = reply.reasoning
-    sealed = [block for block in reply.blocks if isinstance(block, Reasoning) and (block.signature or block.redacted)]
+    sealed = [block for block in reply.blocks if isinstance(block, Reasoning) and block.is_sealed]
     if sealed:
         message["thinking_blocks"] = [sealed_block(block) for block in sealed]
 

@@ -161,7 +161,7 @@ class _Choice:
         if self._open is BlockKind.TOOL_USE and self._is_custom:
             self._call({"custom": {"input": free_text("".join(self._arguments))}}, out)
             self._is_custom = False
-        elif self._open is BlockKind.REASONING and self._form.shows_reasoning and _is_sealed(self._thought):
+        elif self._open is BlockKind.REASONING and self._form.shows_reasoning and self._thought.is_sealed:
             # OpenAI's SDK puts lists together by the index of their items, and fails where a second one has none.
             self._delta({"thinking_blocks": [{"index": self._thoughts, **sealed_block(self._thought)}]}, out)
             self._thoughts += 1
@@ -173,10 +173,6 @@ class _Choice:
 
     def _count(self, event: UsageReport, out: list[bytes]) -> None:
         self.usage = event.usage
-
-
-def _is_sealed(thought: Reasoning) -> bool:
-    return bool(thought.signature or thought.redacted)
 
 
 _HANDLERS: dict[type, Callable[[_Choice, Any, list[bytes]], None]] = {

@@ -16,12 +16,10 @@ from proxy.neutral.blocks import Reasoning
 
 _PLAIN = ("reasoning_content", "reasoning")
 THINKING = frozenset({"thinking_blocks", *_PLAIN})
-_FAMILY = "claude"
-"""The models that sign what they think. LiteLLM made the field for them."""
 
 
 def parse_thinking(message: Mapping[str, Any], path: str, adapted: Adaptations) -> list[Reasoning]:
-    """The blocks as they were given: signed by the model that wrote them, and for its eyes alone.
+    """The blocks as they were given: signed by the model that wrote them, and for its eyes alone. LiteLLM made the field.
 
     The plain text beside them repeats what they say. Alone, it is nothing that a model could be given for its own.
     """
@@ -45,8 +43,8 @@ def _block(item: Any, path: str, adapted: Adaptations) -> Reasoning | None:
     data = fields.string(item, "data", path) or ""
     if kind == "thinking" and signature:
         # The text may be empty: some models show the signature alone.
-        return Reasoning(text, signature=signature, family=_FAMILY)
+        return Reasoning(text, signature=signature)
     if kind == "redacted_thinking" and data:
-        return Reasoning("", redacted=data, family=_FAMILY)
+        return Reasoning("", redacted=data)
     adapted.drop(path, "It is not signed, and so no model takes it back.")
     return None

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from proxy import jsonio
 from proxy.errors import InvalidRequest
-from proxy.families.claude.reply import FAMILY
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
@@ -49,7 +48,8 @@ class ContentWriter:
             if isinstance(block, CacheMark):
                 self.mark(out[-1] if out else None, block)
             elif isinstance(block, Reasoning) and not (self._keeps_reasoning and is_own_thought(block)):
-                self._adapted.drop(f"{message.param}.thinking_blocks", "The model cannot use it here.")
+                if not block.is_kept:
+                    self._adapted.drop(f"{message.param}.thinking_blocks", "The model cannot use it here.")
             elif not is_blank(block):
                 out.append(self._block(block))
         return out
@@ -149,7 +149,7 @@ class ContentWriter:
 
 def is_own_thought(block: Block) -> bool:
     """Only what Claude has sealed itself may go back to it."""
-    return isinstance(block, Reasoning) and block.family == FAMILY and bool(block.signature or block.redacted)
+    return isinstance(block, Reasoning) and block.is_sealed
 
 
 def is_blank(block: Block) -> bool:

@@ -34,7 +34,6 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
         "compaction": FinishReason.LENGTH,
     }
 )
-FAMILY = "claude"
 REASONING_BLOCKS = frozenset({"thinking", "redacted_thinking"})
 """The second has no text that could be read."""
 
@@ -120,7 +119,7 @@ def _blocks(wires: list[_Block], call: Call) -> tuple[list[ReplyBlock], bool]:
         if wire.type == "text":
             (blocks if call.answer_tool is None else talk).append(Text(wire.text))
         elif wire.type in REASONING_BLOCKS:
-            blocks.append(Reasoning(wire.thinking, wire.signature, wire.data, family=FAMILY))
+            blocks.append(Reasoning(wire.thinking, wire.signature, wire.data))
         elif wire.type == "tool_use" and wire.name != call.answer_tool:
             blocks += talk
             talk = []

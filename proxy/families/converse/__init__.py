@@ -11,5 +11,4 @@ FAMILY = Family(
     build=build,
     parse=parse,
     reader=ConverseStream,
-    takes_thoughts=True,
 )

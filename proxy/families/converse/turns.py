@@ -19,8 +19,6 @@ from proxy.routing.catalog import Model
 PLACEHOLDER = "."
 _GO_ON = "Please go on from where you stopped."
 _ATTACHED = "(What the tool returned follows.)"
-_SIGNED_BY = frozenset({"", "claude", "converse"})
-"""Whose signatures Claude takes by Converse: its own, whichever way they came. "" is a client that does not say."""
 
 
 @dataclass(slots=True)
@@ -164,11 +162,10 @@ def _speaking(message: Message, model: Model, adapted: Adaptations) -> list[Bloc
 def _can_return(block: Reasoning, message: Message, model: Model, adapted: Adaptations) -> bool:
     """Only Claude's reasoning means anything when it is sent back. Without a signature it is for people to read, and
     leaving it out takes nothing from the conversation."""
-    if not (block.signature or block.redacted):
-        return False
-    if model.provider == "anthropic" and block.family in _SIGNED_BY:
+    if block.is_sealed and model.signs_thoughts:
         return True
-    adapted.drop(f"{message.param}.reasoning", "Signed reasoning goes back to the kind of model alone that made it.")
+    if block.is_sealed and not block.is_kept:
+        adapted.drop(f"{message.param}.thinking_blocks", "Signed reasoning goes back to Claude alone, which made it.")
     return False
 
 

@@ -238,8 +238,8 @@ def test_thoughts_stand_before_what_was_said() -> None:
     thoughts = [{"type": "thinking", "thinking": "Hm", "signature": "s"}, {"type": "redacted_thinking", "data": "d"}]
     message = {"role": "assistant", "content": "x", "refusal": "y", "thinking_blocks": thoughts}
     assert parsed(HI, {**message, "reasoning_content": "Hm", "reasoning": "Hm"})[1].blocks == [
-        Reasoning("Hm", "s", family="claude"),
-        Reasoning("", redacted="d", family="claude"),
+        Reasoning("Hm", "s"),
+        Reasoning("", redacted="d"),
         Text("x"),
         Text("y"),
     ]

@@ -104,7 +104,7 @@ def test_the_input_of_a_custom_tool(arguments: str, text: str) -> None:
 
 def test_reasoning_is_shown_and_hidden() -> None:
     blocks = (
-        Reasoning("Hm, ", "s1", family="claude"),
+        Reasoning("Hm, ", "s1"),
         Text("x"),
         Reasoning("yes.", "s2"),
         Reasoning("", redacted="r"),

@@ -21,16 +21,16 @@ def parsed(*blocks: Any, **message: Any) -> tuple[list[Reasoning], str]:
 def test_blocks_go_back_as_they_came() -> None:
     blocks, adapted = parsed(SIGNED, REDACTED, {**SIGNED, "thinking": ""}, {**SIGNED, "index": 3})
     assert blocks == [
-        Reasoning("Hm", "s", family="claude"),
-        Reasoning("", redacted="d", family="claude"),
-        Reasoning("", "s", family="claude"),
-        Reasoning("Hm", "s", family="claude"),
+        Reasoning("Hm", "s"),
+        Reasoning("", redacted="d"),
+        Reasoning("", "s"),
+        Reasoning("Hm", "s"),
     ]
     assert adapted == ""
 
 
 def test_the_plain_text_beside_them_says_nothing_new() -> None:
-    assert parsed(SIGNED, reasoning_content="Hm", reasoning="Hm") == ([Reasoning("Hm", "s", family="claude")], "")
+    assert parsed(SIGNED, reasoning_content="Hm", reasoning="Hm") == ([Reasoning("Hm", "s")], "")
 
 
 @pytest.mark.parametrize("blocks", [[], None])
@@ -56,7 +56,7 @@ def test_the_plain_text_alone_is_dropped_and_said(blocks: Any) -> None:
 )
 def test_unsigned_blocks_are_dropped_and_said(block: Any) -> None:
     blocks, adapted = parsed(SIGNED, block)
-    assert blocks == [Reasoning("Hm", "s", family="claude")]
+    assert blocks == [Reasoning("Hm", "s")]
     assert adapted == "messages[1].thinking_blocks[1]=dropped"
 
 

@@ -13,7 +13,7 @@ from proxy.families import Call
 from proxy.families.claude import FAMILY
 from proxy.jsonio import decode, encode
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, Reasoning, Text
+from proxy.neutral.blocks import Block, Text
 from proxy.neutral.events import Event
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
@@ -62,15 +62,10 @@ class Claude:
         return Frame({":event-type": "chunk"}, encode({"bytes": b64encode(raw).decode(), "p": "abc"}))
 
     def whole(self, content: list[dict[str, Any]], call: Call, stop_reason: str = "tool_use") -> Reply:
-        """What is read of an answer that came whole; thoughts without their family, as events have them."""
+        """What is read of an answer that came whole."""
         usage = {"input_tokens": 9, "output_tokens": 5}
         answer = {"type": "message", "content": content, "stop_reason": stop_reason, "usage": usage}
-        reply = FAMILY.parse(encode(answer), call)
-        for block in reply.blocks:
-            if isinstance(block, Reasoning):
-                assert block.family == "claude"
-                block.family = ""
-        return reply
+        return FAMILY.parse(encode(answer), call)
 
     def streamed(
         self, content: list[dict[str, Any]], call: Call, stop_reason: str = "tool_use", *, size: int = 3, at: int = 0

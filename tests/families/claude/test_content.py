@@ -266,12 +266,12 @@ def test_no_mark_lives_longer_than_one_before_it(claude: Any) -> None:
 
 
 def test_marks_with_nothing_to_mark(claude: Any) -> None:
-    thought = Reasoning("Hm.", sign_thinking("Hm."), family="claude")
+    thought = Reasoning("Hm.", sign_thinking("Hm."))
     for message in (
         claude.said(mark(), "Hi"),
         claude.said(" ", mark(), "Hi"),
         claude.said(thought, mark(), "Hi", role=Role.ASSISTANT),
-        claude.said(Reasoning("", redacted="eA==", family="claude"), mark(), role=Role.ASSISTANT),
+        claude.said(Reasoning("", redacted="eA=="), mark(), role=Role.ASSISTANT),
     ):
         built = claude.build(Request("m", [claude.said("?"), message, claude.said("!")]), "sonnet-5")
         assert marks_of(built.body) == []

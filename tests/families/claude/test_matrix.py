@@ -24,7 +24,7 @@ TOOLS = [
 ]
 PNG = "iVBORw0KGgo="
 CALL = ToolUse("call:1", "mcp.weather/get", '{"city": "Paris"}', "messages[1].tool_calls[0]")
-THOUGHT = Reasoning("Hm.", sign_thinking("Hm."), family="claude")
+THOUGHT = Reasoning("Hm.", sign_thinking("Hm."))
 MARK = CacheMark("messages[0].cache_control", "1h")
 
 

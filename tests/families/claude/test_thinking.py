@@ -22,8 +22,8 @@ ROOMS = (None, 1, 1365, 1366, 4000, 1_000_000)
 ADAPTIVE = {"type": "adaptive"}
 SHOWN = {"type": "adaptive", "display": "summarized"}
 OFF = {"type": "disabled"}
-THOUGHT = Reasoning("Hm.", sign_thinking("Hm."), family="claude")
-REDACTED = Reasoning("", redacted="c2VjcmV0", family="claude")
+THOUGHT = Reasoning("Hm.", sign_thinking("Hm."))
+REDACTED = Reasoning("", redacted="c2VjcmV0")
 
 
 def budget(tokens: int) -> dict[str, Any]:
@@ -207,8 +207,7 @@ def test_a_lost_thought_turns_thinking_by_budget_off(others: Any, claude: Any) -
     for before in (
         (),
         ("Let me see.",),
-        (" ", CacheMark("messages[1].cache_control"), Reasoning("Hm.", family="claude")),
-        (Reasoning("Hm.", "sealed", family="converse"),),
+        (" ", CacheMark("messages[1].cache_control"), Reasoning("Hm.")),
         ("First a word.", THOUGHT),
     ):
         built = claude.build(loop(claude, *before, **others), "sonnet-4-5")
@@ -283,12 +282,7 @@ def test_thoughts_are_kept_where_the_model_thinks(name: str, sampling: Sampling,
 
 
 def test_only_what_claude_has_sealed_goes_back(claude: Any) -> None:
-    others = (
-        Reasoning("Hm.", family="claude"),
-        Reasoning("Hm.", THOUGHT.signature, family="converse"),
-        Reasoning("Hm.", THOUGHT.signature),
-    )
-    built = claude.build(loop(claude, *others), "sonnet-5")
+    built = claude.build(loop(claude, Reasoning("Hm.")), "sonnet-5")
     assert [block["type"] for block in built.body["messages"][1]["content"]] == ["tool_use"]
     assert built.adapted == "messages[1].thinking_blocks=dropped"
 

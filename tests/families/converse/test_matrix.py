@@ -63,7 +63,7 @@ MARK = CacheMark("messages[0].cache_control", "1h")
 CALL = ToolUse("call:1", "mcp.weather/get", '{"city": "Paris"}', "messages[1].tool_calls[0]")
 CALLED = (
     said(Text("Go")),
-    said(Reasoning("Hm.", sign_thinking("Hm."), family="claude"), Text("Well"), CALL, role=Role.ASSISTANT),
+    said(Reasoning("Hm.", sign_thinking("Hm.")), Text("Well"), CALL, role=Role.ASSISTANT),
     said(ToolResult("call:1", [Text("Sunny"), IMAGE], "messages[2]"), Text("So?")),
 )
 REQUESTS: dict[str, Request] = {

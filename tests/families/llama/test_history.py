@@ -117,7 +117,7 @@ def test_generations_without_tools_refuse_them(name: str, llama: Any) -> None:
 def test_thoughts_and_marks_are_left_out(llama: Any) -> None:
     mark = CacheMark("messages[0].cache_control")
     marked = ToolResult("call_1", [Text("25 C")], "messages[2]", CacheMark("messages[2].cache_control"))
-    request = conversation(llama, Reasoning("Hm.", "sealed", family="claude"), CALL, results=[marked])
+    request = conversation(llama, Reasoning("Hm.", "sealed"), CALL, results=[marked])
     request.messages[0].blocks.append(mark)
     built = llama.build(request, "3-3")
     assert built.adapted == (

@@ -1,0 +1,56 @@
+"""Thoughts put back in front of the calls they led to, and taken out where a model refuses them."""
+
+import pytest
+
+from proxy.errors import UnsupportedParameter
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Reasoning, Text, ToolUse
+from proxy.neutral.request import Message, Role
+from proxy.neutral.thoughts import calls_without_thought, have_thoughts, restore, without_thoughts
+
+ONE, TWO = ToolUse("1", "f", "{}"), ToolUse("2", "f", "{}")
+FOUND = {"1": [Reasoning("a", "s"), Reasoning("", redacted="r")], "2": [Reasoning("b", "t")]}
+KEPT = {
+    "1": [Reasoning("a", "s", is_kept=True), Reasoning("", redacted="r", is_kept=True)],
+    "2": [Reasoning("b", "t", is_kept=True)],
+}
+
+
+def said(*blocks: Text | Reasoning | ToolUse) -> Message:
+    return Message(Role.ASSISTANT, list(blocks), "messages[1]")
+
+
+def test_the_first_thoughts_open_the_turn_and_others_stand_before_their_call() -> None:
+    (message,) = restore([said(Text("Well"), ONE, TWO)], FOUND)
+    assert message == said(*KEPT["1"], Text("Well"), ONE, *KEPT["2"], TWO)
+    assert not FOUND["1"][0].is_kept
+
+
+@pytest.mark.parametrize("message", [said(Text("Hi")), said(ToolUse("3", "f", "{}")), said(Reasoning("x", "y"), ONE)])
+def test_a_message_is_left_alone_where_nothing_was_kept_or_the_client_brought_its_own(message: Message) -> None:
+    assert restore([message], FOUND) == [message]
+
+
+def test_the_calls_that_are_asked_for() -> None:
+    assert calls_without_thought([said(ONE), said(Text("Hi")), said(Reasoning("x", "y"), TWO)]) == ["1"]
+
+
+def test_without_thoughts() -> None:
+    messages = [said(Text("Hi")), *restore([said(Text("Well"), ONE)], FOUND)]
+    adapted = Adaptations(is_strict=True)
+    assert have_thoughts(messages)
+    bare = without_thoughts(messages, adapted)
+    assert bare == [said(Text("Hi")), said(Text("Well"), ONE)]
+    assert not have_thoughts(bare)
+    # Strict mode guards what the client sends: this it has not sent.
+    assert adapted.header() == "messages[1].thinking_blocks=refused-by-model"
+
+
+def test_without_thoughts_of_the_clients() -> None:
+    messages = [said(Reasoning("a", "s"), Reasoning("b", "t"), ONE)]
+    adapted = Adaptations()
+    assert without_thoughts(messages, adapted) == [said(ONE)]
+    assert adapted.header() == "messages[1].thinking_blocks=refused-by-model"
+    with pytest.raises(UnsupportedParameter) as raised:
+        without_thoughts(messages, Adaptations(is_strict=True))
+    assert raised.value.param == "messages[1].thinking_blocks"
