@@ -59,7 +59,7 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     family: Literal["claude", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "converse"] | None = (
         None
     )
-    """For ARNs that do not tell their model: how to talk to it. `converse` is a choice for every other id as well."""
+    """Of an ARN that does not tell its model: how to talk to it. `converse` sends Claude and Llama by Converse."""
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Where it differs from the family's."""
 

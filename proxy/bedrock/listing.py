@@ -23,8 +23,16 @@ Get = Callable[[str, str], Awaitable[tuple[int, bytes]]]
 _PAGE_SIZE = 1000
 _MOST_PAGES = 100
 """More than any account has; a server that never stops paging is broken."""
-_TEXT = "TEXT"
+_TEXT, _IMAGE = "TEXT", "IMAGE"
 _CALLABLE_STATES = ("ACTIVE", "LEGACY")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    name: str
+    """For people, or ""."""
+    has_images: bool
+    streams: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class AccountModels:
     and its ARN. A profile of the account's own has its ARN alone: Bedrock takes no other name for it."""
     legacy: frozenset[str]
     """Ids of foundation models that are on their way out: accounts that do not use them cannot begin to."""
+    facts: dict[str, ModelFacts]
+    """Of every foundation model that reads and writes text, by its id."""
 
 
 async def fetch_account_models(get: Get) -> AccountModels:
@@ -70,6 +80,7 @@ def parse_account_models(models: dict[str, Any], profile_pages: Iterable[dict[st
     on_demand: set[str] = set()
     legacy: set[str] = set()
     speechless: set[str] = set()
+    facts: dict[str, ModelFacts] = {}
     for model in _objects(models.get("modelSummaries")):
         model_id = model.get("modelId")
         if not isinstance(model_id, str):
@@ -77,6 +88,8 @@ def parse_account_models(models: dict[str, Any], profile_pages: Iterable[dict[st
         if _TEXT not in _list(model.get("outputModalities")):
             speechless.add(model_id)
             continue
+        if _TEXT in _list(model.get("inputModalities")):
+            facts[model_id] = _facts(model)
         lifecycle = model.get("modelLifecycle")
         state = lifecycle.get("status") if isinstance(lifecycle, dict) else "ACTIVE"
         if state == "LEGACY":
@@ -94,7 +107,17 @@ def parse_account_models(models: dict[str, Any], profile_pages: Iterable[dict[st
         if profile.get("status", "ACTIVE") == "ACTIVE" and (base_id := _base_id(profile)) and base_id not in speechless
         for name in _names(profile)
     }
-    return AccountModels(frozenset(on_demand), profiles, frozenset(legacy))
+    return AccountModels(frozenset(on_demand), profiles, frozenset(legacy), facts)
+
+
+def _facts(model: dict[str, Any]) -> ModelFacts:
+    name = model.get("modelName")
+    return ModelFacts(
+        name=name if isinstance(name, str) else "",
+        has_images=_IMAGE in _list(model.get("inputModalities")),
+        # An optional member; without a word, a model streams.
+        streams=model.get("responseStreamingSupported") is not False,
+    )
 
 
 def _is_provisioned_variant(model_id: str) -> bool:

@@ -127,7 +127,7 @@ def _profiles(models: Models, region: str) -> Iterator[dict[str, Any]]:
             if region.startswith(callers):
                 id = f"{geography}.{model.id}"
                 arn = f"arn:aws:bedrock:{region}:{models.account}:inference-profile/{id}"
-                name = f"{geography.upper()} {_PROVIDERS[model.id.partition('.')[0]]} {model.title}"
+                name = f"{geography.upper()} {_provider(model)} {model.title}"
                 yield _profile("SYSTEM_DEFINED", id, arn, name, [_model_arn(to, model.id) for to in destinations])
     for end, model in models.resources.items():
         kind, _, id = end.partition("/")

@@ -202,10 +202,14 @@ class Catalog:
         """By base id, else careful facts by the beginning of it. None: nothing to talk to, or of no known maker."""
         if (model := self._models.get(base_id)) is not None:
             return model
-        if base_id.startswith(self._not_chat):
+        if not self.may_chat(base_id):
             return None
         prefix = _longest(self._unlisted, base_id)
         return None if prefix is None else replace(self._unlisted[prefix], id=base_id, name=base_id)
+
+    def may_chat(self, base_id: str) -> bool:
+        """False for ids that begin like those of models for speech, images or vectors."""
+        return not base_id.startswith(self._not_chat)
 
     def generation(self, name: str) -> Model | None:
         """Facts by the name that an operator gives: `llama3`, `claude`."""

@@ -48,7 +48,8 @@ class Alias:
     id: str | None = None
     """A model id, inference profile or ARN. None: the name itself is one."""
     family: str | None = None
-    """Of an id that does not tell its model: a generation of the catalogue (`llama3`), or a listed model's base id."""
+    """Of an id that does not tell its model: a generation of the catalogue (`llama3`), or a listed model's base id. Of one
+    that does: the generation that every model can be called by (`converse`) in place of its own."""
     max_output_tokens: int | None = None
 
 
@@ -77,6 +78,19 @@ class ListedModel:
     max_output_tokens: int
 
 
+class ListedFacts(Protocol):
+    """What the account's own listing says of one model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def has_images(self) -> bool: ...
+
+    @property
+    def streams(self) -> bool: ...
+
+
 class AccountModels(Protocol):
     """What the account's own listing says of one region."""
 
@@ -88,6 +102,11 @@ class AccountModels(Protocol):
     @property
     def profiles(self) -> Mapping[str, str]:
         """Inference profiles, by id or ARN -> the base id behind."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, ListedFacts]:
+        """Base id -> what is told of the model, callable or not."""
         ...
 
 
@@ -172,9 +191,17 @@ class Resolver:
             # An entry that only describes an id, say the family of an ARN, makes no chain.
             if behind is not None and alias.id != name and behind.id not in (None, alias.id):
                 raise ValueError(f"models.{name}: {alias.id!r} is itself an alias; give the id behind it")
-        if alias.family is not None and self._facts(alias.family) is None:
+        if alias.family is None:
+            return
+        facts = self._facts(alias.family)
+        if facts is None:
             allowed = ", ".join(self._catalog.generations)
             raise ValueError(f"models.{name}.family: found {alias.family!r}; allowed: {allowed}, or a model's base id")
+        model = self._find_in_catalog(self._told_by(alias.id or name))
+        if model is not None and model.is_listed and not _fits(facts, model):
+            raise ValueError(
+                f"models.{name}.family: found {alias.family!r}, and the model is {model.name}; allowed: {_ANY}, or nothing"
+            )
 
     def _facts(self, family: str) -> Model | None:
         """What the operator's word for a family stands for."""
@@ -184,36 +211,62 @@ class Resolver:
         model = self._catalog.find(family)
         return model if model is not None and model.is_listed else None
 
-    def _find(self, base_id: str, facts: Model | None) -> Model | None:
-        """A listed model, by the wire of all if the operator likes; else what the operator said; else what the beginning
-        of the id tells."""
+    def _find_in_catalog(self, base_id: str) -> Model | None:
         model = self._catalog.find(base_id)
         if model is not None and not model.is_listed and (variant := _PROVISIONED_VARIANT.fullmatch(base_id)):
             model = self._catalog.find(variant["base_id"])
-        if model is None or not (model.is_listed or facts is None):
+        return model
+
+    def _find(self, base_id: str, facts: Model | None) -> Model | None:
+        """A listed model; else what the operator said; else what the beginning of the id and the account's listing tell.
+
+        Where the operator said that it is to be called as every model can be, it keeps its facts.
+        """
+        model = self._find_in_catalog(base_id)
+        if facts is not None and not _is_any(facts) and (model is None or not model.is_listed):
             return facts
-        return replace(model, family=_ANY) if facts is not None and facts.family == _ANY else model
+        if (model is None or not model.is_listed) and self._known is not None and base_id in self._known.facts:
+            model = self._from_listing(base_id, model, self._known.facts[base_id])
+        if facts is None or not _is_any(facts):
+            return model
+        return facts if model is None else replace(model, family=facts.family)
+
+    def _from_listing(self, base_id: str, guess: Model | None, told: ListedFacts) -> Model | None:
+        """Careful facts for a model that the catalogue does not list and the account has."""
+        if guess is None:
+            any_model = self._catalog.generation(_ANY)
+            if any_model is None or not self._catalog.may_chat(base_id):
+                return None
+            guess = replace(any_model, id=base_id)
+        features = guess.features - {"images"}
+        return replace(
+            guess,
+            name=told.name or base_id,
+            features=features | {"images"} if told.has_images else features,
+            streams=guess.streams and told.streams,
+        )
 
     def _target(self, model_id: str, facts: Model | None, name: str) -> Target:
         """`facts`: of the family that the operator gave. `name`: the client's word, for the error."""
         if not _is_id(model_id):
             raise _not_found(name)
+        listed_id = self._known.profiles.get(model_id) if self._known is not None else None
+        base_id = listed_id or self._told_by(model_id)
+        model = self._find(base_id, facts)
         arn = _ARN.fullmatch(model_id)
-        base_id = self._known.profiles.get(model_id) if self._known is not None else None
-        if arn is not None:
-            base_id = base_id or self._base_id(arn)
-            model = self._find(base_id, facts)
-            if model is None:
-                hint = "Its ARN does not tell the model: set its family under models in config.yaml."
-                raise _not_found(name, "" if base_id else hint)
-            return Target(model, model_id, arn["region"])
-        geo, rest = self._catalog.split_geo(model_id)
-        model = self._find(base_id or rest, facts)
         if model is None:
-            raise _not_found(name)
+            hint = "Its ARN does not tell the model: set its family under models in config.yaml."
+            raise _not_found(name, hint if arn is not None and not base_id else "")
+        if arn is not None:
+            return Target(model, model_id, arn["region"])
         # A profile, a provisioned variant, or an id that says nothing: as given.
-        is_base_id = geo is None and base_id is None and model.id == model_id
+        is_base_id = listed_id is None and model.id == model_id
         return Target(model, self._callable_id(model, name) if is_base_id else model_id, None)
+
+    def _told_by(self, model_id: str) -> str:
+        """The base id that an id or ARN holds by itself, or "" for one that holds none."""
+        arn = _ARN.fullmatch(model_id)
+        return self._catalog.split_geo(model_id)[1] if arn is None else self._base_id(arn)
 
     def _base_id(self, arn: re.Match[str]) -> str:
         """The base id that an ARN holds, or "" for one that holds none."""
@@ -262,6 +315,16 @@ class Resolver:
             yield from profiles
             if model.profile in ("none", "optional") or (model.profile == "usual" and not profiles):
                 yield model.id
+
+
+def _is_any(facts: Model) -> bool:
+    """Is the operator's word that of the wire which every model has, rather than that of a model?"""
+    return facts.family == _ANY and not facts.is_listed
+
+
+def _fits(facts: Model, model: Model) -> bool:
+    """Does the operator's word say no more than is known of the model, or that it is to be called as every one can be?"""
+    return _is_any(facts) or (facts.family, facts.template) == (model.family, model.template)
 
 
 def _is_id(text: str) -> bool:

@@ -7,7 +7,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from proxy import jsonio
-from proxy.bedrock.listing import AccountModels, fetch_account_models, parse_account_models
+from proxy.bedrock.listing import AccountModels, ModelFacts, fetch_account_models, parse_account_models
 from proxy.errors import Forbidden, RateLimited, UpstreamBroken
 
 SERVICE = botocore.session.Session().get_service_model("bedrock")
@@ -80,6 +80,11 @@ EXPECTED = AccountModels(
         OWN_ARN: CLAUDE,
     },
     legacy=frozenset({"anthropic.claude-old-v1:0"}),
+    facts={
+        summary["modelId"]: ModelFacts("A model", has_images=True, streams=True)
+        for summary in MODELS["modelSummaries"]
+        if summary["outputModalities"] == ["TEXT"]
+    },
 )
 
 
@@ -143,8 +148,25 @@ def test_odd_entries_are_left_out() -> None:
         {"inferenceProfileId": "us.a.c", "models": [{}, {"modelArn": "arn:aws:bedrock:::foundation-model/a.c"}]},
     ]
     account = parse_account_models({"modelSummaries": [*odd, bare]}, [{}, {"inferenceProfileSummaries": profiles}])
-    assert account == AccountModels(frozenset({"a.c"}), {"us.a.c": "a.c"}, frozenset())
-    assert parse_account_models({}, []) == AccountModels(frozenset(), {}, frozenset())
+    assert account == AccountModels(frozenset({"a.c"}), {"us.a.c": "a.c"}, frozenset(), {})
+    assert parse_account_models({}, []) == AccountModels(frozenset(), {}, frozenset(), {})
+
+
+def test_what_is_told_of_a_model() -> None:
+    plain = {"modelId": "a.plain", "outputModalities": ["TEXT"], "inputModalities": ["TEXT"]}
+    summaries = [
+        plain,
+        plain | {"modelId": "a.whole", "responseStreamingSupported": False, "modelName": "Whole"},
+        plain | {"modelId": "a.odd", "responseStreamingSupported": None, "modelName": 7},
+        plain | {"modelId": "a.video", "inputModalities": ["VIDEO"]},
+        plain | {"modelId": "a.provisioned", "inferenceTypesSupported": ["PROVISIONED"]},
+    ]
+    assert parse_account_models({"modelSummaries": summaries}, []).facts == {
+        "a.plain": ModelFacts("", has_images=False, streams=True),
+        "a.whole": ModelFacts("Whole", has_images=False, streams=False),
+        "a.odd": ModelFacts("", has_images=False, streams=True),
+        "a.provisioned": ModelFacts("", has_images=False, streams=True),
+    }
 
 
 async def test_a_role_that_may_not_list() -> None:

@@ -203,6 +203,16 @@ class Theatre:
             )
             yield Proxy(self.backstage, upstream, port, key, stack.enter_context(http))
 
+    @contextmanager
+    def elsewhere(self, settings: Settings) -> Iterator[Theatre]:
+        """The same in front of an emulator of the test's own."""
+        server = EmulatorServer(settings)
+        self.backstage.run(server.__aenter__())
+        try:
+            yield Theatre(self.backstage, Bedrock(self.backstage, server))
+        finally:
+            self.backstage.run(server.__aexit__(None, None, None))
+
     async def _start(self, config: Config, upstream: _Upstream, shared_file: Path | None, stack: ExitStack) -> int:
         ready = asyncio.Event()
         app = create_app(config, upstream, lambda _: ready.set(), shared_file)

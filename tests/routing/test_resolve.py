@@ -19,9 +19,17 @@ TODAY = date(2026, 11, 21)
 
 
 @dataclass(frozen=True)
+class Facts:
+    name: str = ""
+    has_images: bool = False
+    streams: bool = True
+
+
+@dataclass(frozen=True)
 class Account:
     on_demand: frozenset[str] = frozenset()
     profiles: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Facts] = field(default_factory=dict)
 
 
 def resolve(name: str, region: str = "us-east-1", **more: object) -> Target:
@@ -356,6 +364,55 @@ def test_with_the_accounts_listing(case: str) -> None:
         assert resolve(name, known=known, scope=scope).model_id == expected
 
 
+NEW = "newcomer.wonder-1-v1:0"
+
+
+def test_a_model_that_only_the_listing_knows() -> None:
+    known = Account(on_demand=frozenset({NEW}), facts={NEW: Facts("Wonder 1", has_images=True, streams=False)})
+    target = resolve(NEW, known=known)
+    model = target.model
+    assert target.model_id == NEW
+    assert (model.id, model.name, model.family, model.provider) == (NEW, "Wonder 1", "converse", "newcomer")
+    assert not model.is_listed
+    assert not model.streams
+    assert model.features == {"tools", "images"}
+    assert refusal(NEW) == not_found(NEW)
+    arn = f"arn:aws:bedrock:us-east-1::foundation-model/{NEW}"
+    assert resolve(arn, known=known).model == model
+
+
+def test_its_inference_types_are_those_of_the_listing() -> None:
+    known = Account(profiles={f"us.{NEW}": NEW, f"eu.{NEW}": NEW}, facts={NEW: Facts()})
+    assert resolve(NEW, known=known).model_id == f"us.{NEW}"
+    assert resolve(f"eu.{NEW}", known=known).model_id == f"eu.{NEW}"
+    assert resolve(f"eu.{NEW}", known=known).model.name == NEW
+    assert ids(known=known) == [f"eu.{NEW}", f"us.{NEW}"]
+
+
+def test_what_the_listing_adds_to_the_guess_by_a_provider() -> None:
+    name = "mistral.wonder-1"
+    assert resolve(name).model.features == {"tools"}
+    seeing = resolve(name, known=Account(facts={name: Facts("Wonder", has_images=True)})).model
+    assert (seeing.name, seeing.features, seeing.streams) == ("Wonder", {"tools", "images"}, True)
+    blind = resolve("openai.gpt-9", known=Account(facts={"openai.gpt-9": Facts(streams=False)})).model
+    assert "images" not in blind.features
+    assert not blind.streams
+    # Of a listed model the catalogue knows better.
+    assert resolve(NOVA, known=Account(facts={NOVA: Facts("Other")})).model == resolve(NOVA).model
+
+
+def test_an_operators_word_goes_before_the_listing() -> None:
+    known = Account(facts={NEW: Facts("Wonder 1", has_images=True)})
+    assert resolve(NEW, known=known, aliases={NEW: Alias(family="llama3")}).model.template == "llama3"
+    by_converse = resolve(NEW, known=known, aliases={NEW: Alias(family="converse")}).model
+    assert (by_converse.name, by_converse.family) == ("Wonder 1", "converse")
+
+
+@pytest.mark.parametrize("name", ["cohere.rerank-v9:0", "amazon.rerank-v9:0", "twelvelabs.pegasus-9-v1:0"])
+def test_what_answers_in_text_but_takes_no_conversation(name: str) -> None:
+    assert refusal(name, known=Account(on_demand=frozenset({name}), facts={name: Facts()})) == not_found(name)
+
+
 # --- Aliases ---
 
 
@@ -391,17 +448,44 @@ def test_a_family_may_be_a_listed_model() -> None:
     assert (target.model.name, target.model_id) == ("Claude Sonnet 4.6", APPLICATION)
 
 
-def test_every_model_can_be_had_by_converse() -> None:
-    plain, chosen = resolve(SONNET), resolve("mine", aliases={"mine": Alias(id=SONNET, family="converse")})
-    assert (chosen.model_id, chosen.model) == (plain.model_id, replace(plain.model, family="converse"))
-
-
-def test_a_family_is_for_ids_that_do_not_tell_their_model() -> None:
-    aliases = {"known": Alias(id=SONNET, family="llama2"), "new": Alias(id="meta.llama5-1t-v1:0", family="llama4")}
-    assert resolve("known", aliases=aliases).model_id == f"us.{SONNET}"
-    assert resolve("known", aliases=aliases).model.family == "claude"
-    target = resolve("new", aliases=aliases)
+def test_the_family_of_an_id_whose_generation_is_only_guessed() -> None:
+    target = resolve("new", aliases={"new": Alias(id="meta.llama5-1t-v1:0", family="llama4")})
     assert (target.model.template, target.model_id) == ("llama4", "meta.llama5-1t-v1:0")
+
+
+@pytest.mark.parametrize(
+    ("id", "family"), [(SONNET, "claude"), (LLAMA33, "llama3.3"), (NOVA, "converse"), (NOVA, NOVA)]
+)
+def test_a_family_that_says_what_is_known_changes_nothing(id: str, family: str) -> None:
+    assert resolve("mine", aliases={"mine": Alias(id=id, family=family)}) == resolve(id)
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        SONNET,
+        f"us.{SONNET}",
+        f"{ARN}inference-profile/us.{SONNET}",
+        LLAMA33,
+        "anthropic.claude-3-sonnet-20240229-v1:0:28k",
+        "anthropic.claude-opus-9",
+        "meta.llama5-1t-v1:0",
+    ],
+)
+def test_any_model_can_be_sent_by_converse_and_keeps_its_facts(id: str) -> None:
+    own, by_converse = resolve(id), resolve("mine", aliases={"mine": Alias(id=id, family="converse")})
+    assert by_converse == replace(own, model=replace(own.model, family="converse"))
+    assert resolve(id, aliases={id: Alias(family="converse")}) == by_converse
+
+
+def test_a_profile_of_the_accounts_own_by_converse() -> None:
+    known = Account(profiles={APPLICATION: LLAMA33})
+    aliases = {APPLICATION: Alias(family="converse")}
+    assert resolve(APPLICATION, known=known, aliases=aliases).model == replace(
+        resolve(LLAMA33).model, family="converse"
+    )
+    # Before the listing is there, what every model takes has to do.
+    assert resolve(APPLICATION, aliases=aliases).model.name == "A model with Converse"
 
 
 BAD_ALIASES = {
@@ -416,6 +500,15 @@ BAD_ALIASES = {
     "or a model's base id": {"gpt-4o": Alias(id=APPLICATION, family="gpt")},
     "models.gpt-4o.family: found 'meta.llama9'; allowed: claude, llama2, llama3, llama3.1, llama3.2, llama3.3, llama4, "
     "converse, or a model's base id": {"gpt-4o": Alias(id=APPLICATION, family="meta.llama9")},
+    "models.a.family: found 'llama2', and the model is Claude Sonnet 4.6; allowed: converse, or nothing": {
+        "a": Alias(id=f"us.{SONNET}", family="llama2")
+    },
+    "models.a.family: found 'llama3.3', and the model is Nova Lite; allowed: converse, or nothing": {
+        "a": Alias(id=f"{ARN}inference-profile/us.{NOVA}", family="llama3.3")
+    },
+    f"models.{LLAMA33}.family: found 'llama3', and the model is Llama 3.3 70B Instruct; allowed: converse, or nothing": {
+        LLAMA33: Alias(family="llama3")
+    },
 }
 
 
