@@ -13,6 +13,7 @@ A cache mark is a field of the block before it. Source: Anthropic API documentat
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from proxy import jsonio
@@ -20,37 +21,29 @@ from proxy.errors import InvalidRequest
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
-from proxy.neutral.request import Message
 from proxy.routing.catalog import Model
 
 Json = dict[str, Any]
 
 _MOST_MARKS = 4
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
-_LONGEST_ID = 64
 
 
 class ContentWriter:
-    """One per request: it knows the ids and the cache marks that have gone by."""
+    """One per request: it knows the cache marks that have gone by."""
 
-    def __init__(self, model: Model, adapted: Adaptations, *, keeps_reasoning: bool) -> None:
+    def __init__(self, model: Model, adapted: Adaptations) -> None:
         self._model = model
         self._adapted = adapted
-        self._keeps_reasoning = keeps_reasoning
-        self._ids: dict[str, str] = {}
-        self._taken: set[str] = set()
         self._marked: list[tuple[Json, str]] = []
 
-    def write(self, message: Message) -> list[Json]:
-        """Blank text is left out: Claude refuses it. Raises `InvalidRequest` for what the model cannot take."""
+    def write(self, blocks: Iterable[Block]) -> list[Json]:
+        """Raises `InvalidRequest` for what the model cannot take."""
         out: list[Json] = []
-        for block in message.blocks:
+        for block in blocks:
             if isinstance(block, CacheMark):
                 self.mark(out[-1] if out else None, block)
-            elif isinstance(block, Reasoning) and not (self._keeps_reasoning and is_own_thought(block)):
-                if not block.is_kept:
-                    self._adapted.drop(f"{message.param}.thinking_blocks", "The model cannot use it here.")
-            elif not is_blank(block):
+            else:
                 out.append(self._block(block))
         return out
 
@@ -101,7 +94,7 @@ class ContentWriter:
             case ToolUse():
                 return {
                     "type": "tool_use",
-                    "id": self._new_id(block.id),
+                    "id": block.id,
                     "name": safe(block.name),
                     "input": jsonio.decode(block.arguments or "{}"),
                 }
@@ -125,26 +118,13 @@ class ContentWriter:
 
     def _result(self, result: ToolResult) -> Json:
         content: list[Json] = []
-        out: Json = {"type": "tool_result", "tool_use_id": self._ids.get(result.tool_use_id, safe(result.tool_use_id))}
+        out: Json = {"type": "tool_result", "tool_use_id": result.tool_use_id}
         for block in result.blocks:
             if not is_blank(block):
                 content.append(self._block(block))
         if content:
             out["content"] = content
-        if result.cache_mark is not None:
-            self.mark(out, result.cache_mark)
         return out
-
-    def _new_id(self, client_id: str) -> str:
-        """Ids may come back in a later turn; here each names one call."""
-        wire_id = base = safe(client_id)
-        number = 2
-        while wire_id in self._taken:
-            wire_id = f"{base[: _LONGEST_ID - 5]}_{number}"
-            number += 1
-        self._taken.add(wire_id)
-        self._ids[client_id] = wire_id
-        return wire_id
 
 
 def is_own_thought(block: Block) -> bool:

@@ -20,9 +20,9 @@ from proxy.families.call import Call
 from proxy.families.claude.content import ContentWriter, is_blank, is_own_thought
 from proxy.families.claude.thinking import Plan, off, plan
 from proxy.families.claude.tools import must_answer, must_call, tool_fields
-from proxy.families.claude.turns import conversation, text_block
 from proxy.families.invoke import invoke_headers
 from proxy.families.tool_names import ToolNames
+from proxy.families.turns import arrange
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import CacheMark, Reasoning, ToolResult
 from proxy.neutral.request import Message, OutputFormat, Request, Role
@@ -48,10 +48,12 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if thinking.is_on:
         # While it thinks it samples as it likes and goes on from no assistant message.
         model = replace(model, sampling="none", has_prefill=False)
-    writer = ContentWriter(model, adapted, keeps_reasoning=thinking.is_on)
+    writer = ContentWriter(model, adapted)
     can_force = model.forced_tools != "no" and not thinking.is_on
     tools = tool_fields(request, model, adapted, writer, output=by_tool, can_force=can_force)
-    system, messages = conversation(request.messages, model, adapted, writer)
+    spoken, turns = arrange(request.messages, model, adapted, takes_thoughts=thinking.is_on)
+    system = writer.write(spoken)
+    messages = [{"role": turn.role, "content": writer.write(turn.blocks)} for turn in turns]
     writer.settle_marks()
     is_bare_json = request.output_format is not None and request.output_format.schema is None
     if is_bare_json:
@@ -62,7 +64,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         "messages": messages,
         **tools.body,
     }
-    system += [text_block(instruction) for instruction in tools.instructions]
+    system += [{"type": "text", "text": instruction} for instruction in tools.instructions]
     if system:
         body["system"] = system
     body.update(_sampling(request, model, adapted))

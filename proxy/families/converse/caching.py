@@ -76,8 +76,8 @@ def _within(blocks: Sequence[Block]) -> Iterator[CacheMark]:
     for block in blocks:
         if isinstance(block, CacheMark):
             yield block
-        elif isinstance(block, ToolResult):
-            yield from _within(block.blocks)
+        elif isinstance(block, ToolResult) and block.cache_mark is not None:
+            yield block.cache_mark
 
 
 def _is_read_by_bedrock(block: dict[str, Any]) -> bool:

@@ -21,8 +21,9 @@ from proxy.families.call import Call
 from proxy.families.converse import native, tools
 from proxy.families.converse.caching import CachePoints
 from proxy.families.converse.content import ContentWriter
-from proxy.families.converse.turns import Turn, arrange, fold_system, move_attachments, pair, part_results
+from proxy.families.converse.turns import fold_system, move_attachments, part_results
 from proxy.families.tool_names import ToolNames
+from proxy.families.turns import Turn, arrange
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
 from proxy.neutral.request import Guardrail, Request, Role
@@ -43,8 +44,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     """Raises `InvalidRequest` for what the model cannot take."""
     model = _facts(model)
     fields = native.native_fields(request, model, adapted)
-    system, turns = arrange(request.messages, model, adapted)
-    pair(turns)
+    system, turns = arrange(request.messages, model, adapted, takes_thoughts=model.signs_thoughts)
     if _lacks_reasoning(fields, turns):
         param = "thinking" if "thinking" in request.extra else request.param("reasoning_effort")
         adapted.change(param, "off-for-this-turn", "The reasoning that led to the last calls is not there.")

@@ -14,8 +14,8 @@ from typing import Any
 from proxy import jsonio
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.converse.caching import CachePoints
-from proxy.families.converse.turns import Turn
 from proxy.families.tool_names import safe
+from proxy.families.turns import Turn
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice

@@ -267,15 +267,20 @@ def test_no_mark_lives_longer_than_one_before_it(claude: Any) -> None:
 
 def test_marks_with_nothing_to_mark(claude: Any) -> None:
     thought = Reasoning("Hm.", sign_thinking("Hm."))
-    for message in (
-        claude.said(mark(), "Hi"),
-        claude.said(" ", mark(), "Hi"),
-        claude.said(thought, mark(), "Hi", role=Role.ASSISTANT),
-        claude.said(Reasoning("", redacted="eA=="), mark(), role=Role.ASSISTANT),
+    question = claude.said("?")
+    for messages in (
+        [claude.said(mark(), "Hi")],
+        [claude.said(" ", mark(), "Hi")],
+        [question, claude.said(" ", mark()), claude.said("!")],
+        [question, claude.said(thought, mark(), "Hi", role=Role.ASSISTANT), question],
+        [question, claude.said(Reasoning("", redacted="eA=="), mark(), role=Role.ASSISTANT), question],
     ):
-        built = claude.build(Request("m", [claude.said("?"), message, claude.said("!")]), "sonnet-5")
+        built = claude.build(Request("m", messages), "sonnet-5")
         assert marks_of(built.body) == []
         assert built.adapted == "messages[0].cache_control=dropped"
+    # What stands in front of it in the same turn, were it in another message.
+    built = claude.build(Request("m", [question, claude.said(mark(), "Hi")]), "sonnet-5", is_strict=True)
+    assert marks_of(built.body) == [("?", None)]
 
 
 def test_marks_on_a_model_without_a_cache(claude: Any) -> None:

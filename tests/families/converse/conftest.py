@@ -124,8 +124,10 @@ def _block(raw: Any) -> Any:
     if isinstance(raw, str):
         return blocks.Text(raw)
     ((name, fields),) = raw.items()
-    if name == "ToolResult" and "blocks" in fields:
-        fields = {**fields, "blocks": [_block(block) for block in fields["blocks"]]}
+    if name == "ToolResult":
+        fields = {**fields, "blocks": [_block(block) for block in fields.get("blocks", [])]}
+        if "cache_mark" in fields:
+            fields["cache_mark"] = blocks.CacheMark(**fields["cache_mark"])
     return getattr(blocks, name)(**fields)
 
 
