@@ -74,6 +74,8 @@ class ToolResult:
     blocks: list[Text | Image | Document] = field(default_factory=list)
     param: str = ""
     cache_mark: CacheMark | None = None
+    error_param: str | None = None
+    """Where the client says that the call failed: `messages[3].is_error`. None: it does not say so."""
 
 
 @dataclass(slots=True)

@@ -122,6 +122,11 @@ def test_what_is_taken(models, id, messages, has_tools):
         ),
         (QWEN, [user(), assistant(use()), user(result("t", IMAGE))], "doesn't support the image field at messages.2"),
         (
+            QWEN,
+            [user(), assistant(use()), user(result(status="error"))],
+            "doesn't support the status field at messages.2",
+        ),
+        (
             NOVA,
             [user(use())],
             "The toolUse field at messages.0.content.0 is not allowed in a message of the user role.",

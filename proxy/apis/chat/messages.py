@@ -33,7 +33,8 @@ _RESULT_ROLES = ("tool", "function")
 _ALL_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _HANDLED = frozenset({"role", "content", "name"}) | MARKS
 _HANDLED_OF_ASSISTANT = _HANDLED | {"refusal", "tool_calls", "function_call", *THINKING}
-_HANDLED_OF_RESULT = _HANDLED | {"tool_call_id"}
+_HANDLED_OF_RESULT = _HANDLED | {"tool_call_id", "is_error"}
+_STATUSES = ("success", "error")
 
 
 def parse_messages(body: Mapping[str, Any], adapted: Adaptations) -> list[Message]:
@@ -128,8 +129,14 @@ class _Conversation:
                 "'tool_calls'.",
                 param=f"messages.[{index}].role",
             )
-        note_unknown(message, _HANDLED_OF_RESULT, path, self._adapted)
-        result = ToolResult(call_id, param=path, cache_mark=cache_mark(message, path, self._adapted))
+        known = _HANDLED_OF_RESULT | ({"status"} if message.get("status") in _STATUSES else set())
+        note_unknown(message, known, path, self._adapted)
+        result = ToolResult(
+            call_id,
+            param=path,
+            cache_mark=cache_mark(message, path, self._adapted),
+            error_param=_error_param(message, path),
+        )
         for block in self._content({"content": "", **_without_nulls(message)}, role, index):
             if isinstance(block, CacheMark):
                 result.cache_mark = block
@@ -163,6 +170,14 @@ class _Conversation:
             results = [self._results[call_id] for call_id in self._waiting]
             self._messages.append(Message(Role.USER, [*results], results[0].param))
         self._waiting, self._results = {}, {}
+
+
+def _error_param(message: Mapping[str, Any], path: str) -> str | None:
+    """OpenAI has no word for a call that failed. Clients that have more than one vendor behind them send Claude's
+    `"is_error": true` or Converse's `"status": "error"`."""
+    if fields.boolean(message, "is_error", path):
+        return f"{path}.is_error"
+    return f"{path}.status" if message.get("status") == "error" else None
 
 
 def _without_nulls(message: Mapping[str, Any]) -> dict[str, Any]:

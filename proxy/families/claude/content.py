@@ -124,6 +124,8 @@ class ContentWriter:
                 content.append(self._block(block))
         if content:
             out["content"] = content
+        if result.error_param is not None:
+            out["is_error"] = True
         return out
 
 

@@ -124,7 +124,13 @@ class ContentWriter:
                 content.append(self._image(part, Role.USER))
             else:
                 content.append(self._document(part, Role.USER))
-        return {"toolResult": {"toolUseId": block.tool_use_id, "content": content or [{"text": _EMPTY}]}}
+        result = {"toolUseId": block.tool_use_id, "content": content or [{"text": _EMPTY}]}
+        if block.error_param is not None:
+            if self._model.has_rich_tool_results:
+                result["status"] = "error"
+            else:
+                self._adapted.drop(block.error_param, "This model is not told of it.")
+        return {"toolResult": result}
 
 
 def _reasoning(block: Reasoning) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class History:
                     raise _refused(block.param, "documents")
         if result.cache_mark is not None:
             self._adapted.drop(result.cache_mark.param, "This model has no prompt cache.")
+        if result.error_param is not None:
+            self._adapted.drop(result.error_param, "This model is not told of it.")
         if images:
             _add(shown, f"(What {name or 'the tool'} returned:)\n")
             shown += images

@@ -280,5 +280,32 @@ def test_what_sdks_send_of_their_answers_passes() -> None:
 
 def test_unknown_keys_of_a_result() -> None:
     notes = Adaptations()
-    parse_messages({"messages": [HI, called("a"), result("a", is_error=True)]}, notes)
-    assert notes.header() == "messages[2].is_error=dropped"
+    parse_messages({"messages": [HI, called("a"), result("a", artifact=1)]}, notes)
+    assert notes.header() == "messages[2].artifact=dropped"
+
+
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({}, None),
+        ({"is_error": True}, "messages[2].is_error"),
+        ({"status": "error"}, "messages[2].status"),
+        ({"is_error": True, "status": "error"}, "messages[2].is_error"),
+        ({"is_error": False, "status": "success"}, None),
+        ({"is_error": None, "status": None}, None),
+    ],
+)
+def test_a_call_that_failed(said: dict[str, Any], param: str | None) -> None:
+    (found,) = results_of(parsed(HI, called("a"), result("a", "No such city", **said))[2])
+    assert found.error_param == param
+
+
+def test_what_says_nothing_known_of_a_call() -> None:
+    message, param, code = refused(HI, called("a"), result("a", is_error="yes"))
+    assert (param, code) == ("messages[2].is_error", "invalid_type")
+    assert "is_error" in message
+    for status in ("completed", 1, ["error"], {"error": 1}):
+        adapted = Adaptations()
+        messages = parse_messages({"messages": [HI, called("a"), result("a", status=status)]}, adapted)
+        assert results_of(messages[2])[0].error_param is None
+        assert adapted.header() == "messages[2].status=dropped"

@@ -228,3 +228,12 @@ def test_special_tokens_from_the_client_are_text_everywhere(name: str, llama: An
         return re.findall(r"<\|\w+\|>", llama.build(request, name).prompt)
 
     assert tokens(TOKENS[name[0]]) == tokens("harmless")
+
+
+def test_a_failed_call_is_not_told(llama: Any) -> None:
+    messages = [
+        llama.said("Hi"),
+        llama.said(ToolUse("a", "f", "{}"), role=Role.ASSISTANT),
+        llama.said(ToolResult("a", [Text("No")], error_param="messages[2].is_error")),
+    ]
+    assert llama.build(llama.asked(messages=messages), "3-3").adapted == "messages[2].is_error=dropped"
