@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +21,46 @@ from proxy.errors import InvalidRequest
 
 _LARGEST_HEAD = 131_072
 """Bytes of request line and headers: room for long keys, traces and the scripts of the emulator."""
+
+
+_MOST_HELD = 65_536
+"""Bytes, the size at which transports call for a pause."""
+
+
+class Cork:
+    """A transport that sends what is written in one turn of the loop in one piece.
+
+    uvicorn writes the head of an answer, each part of its body and its end on their own, and every write is a call of the
+    kernel: half of the work of a stream that is quick. What waits for the network writes in a later turn, and is not held up.
+    """
+
+    __slots__ = ("_held", "_loop", "_size", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > _MOST_HELD:
+            self.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def flush(self) -> None:
+        if self._held:
+            held, self._held, self._size = self._held, [], 0
+            self._transport.write(b"".join(held))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Protocol(HttpToolsProtocol):
@@ -33,8 +74,12 @@ class Protocol(HttpToolsProtocol):
     _has_offer = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._cork = Cork(transport, self.loop)
+        super().connection_made(self._cork)  # type: ignore[arg-type]
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def eof_received(self) -> None:
+        self._cork.flush()  # the transport closes itself now
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

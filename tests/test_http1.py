@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from proxy.http1 import Protocol
+from proxy.http1 import Cork, Protocol
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -113,6 +113,57 @@ async def test_a_head_that_comes_in_drips_is_not_waited_for(connect):
         assert await answer_to(reader) == b""
     drips.cancel()
     await asyncio.gather(drips, return_exceptions=True)
+
+
+class Pipe:
+    """A transport that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.is_closed
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    return Pipe()
+
+
+@pytest.fixture
+async def cork(pipe: Pipe) -> Any:
+    return Cork(pipe, asyncio.get_running_loop())  # type: ignore[arg-type]
+
+
+async def test_what_is_written_in_one_turn_goes_out_in_one_piece(cork, pipe):
+    for data in (b"head ", b"body ", b"end"):
+        cork.write(data)
+    assert pipe.written == []
+    await asyncio.sleep(0)
+    cork.write(b"next")
+    assert pipe.written == [b"head body end"]
+    await asyncio.sleep(0)
+    assert pipe.written == [b"head body end", b"next"]
+
+
+async def test_much_does_not_wait_for_the_turn_to_end(cork, pipe):
+    cork.write(b"a")
+    cork.write(b"b" * 70_000)
+    assert [len(data) for data in pipe.written] == [70_001]
+    await asyncio.sleep(0)
+    assert len(pipe.written) == 1
+
+
+async def test_a_close_comes_behind_what_was_written(cork, pipe):
+    cork.write(b"a")
+    cork.close()
+    await asyncio.sleep(0)
+    assert (pipe.written, pipe.is_closed) == ([b"a"], True)
 
 
 async def test_a_client_that_takes_nothing_has_hung_up(connect):
