@@ -4,7 +4,6 @@
     structured.py   `response_format: json_schema`: the subset that is enforced natively, or a synthetic tool's parameters
     strict.py       what OpenAI demands of a schema with `strict: true`
     check.py        does a text conform to the schema?
-    coerce.py       arguments that came as strings, given the type that the schema wants
     keys.py         property names that Claude refuses, renamed and back
     document.py     a client's schema, looked over, its references followed
     writer.py       the same written anew as draft 2020-12, references kept or written out

@@ -84,15 +84,14 @@ class ArgumentsReader:
         scanner = self._scanner
         scanner.take(1)
         before, lead = lead, f"{lead}["
-        is_empty = True
-        item = shape.item()
+        size = 0
         while (yield from scanner.skip_space()) != "]":
-            yield from self._json_value(lead, item, depth)
-            lead, is_empty = ",", False
+            yield from self._json_value(lead, shape.item(size), depth)
+            lead, size = ",", size + 1
             if (yield from self._is_last("]")):
                 break
         scanner.take(1)
-        self._say(f"{before}[]" if is_empty else "]")
+        self._say("]" if size else f"{before}[]")
 
     def _is_last(self, closer: str) -> Step[bool]:
         """Behind a value: a comma, which may also stand behind the last one, or the closer."""

@@ -94,8 +94,8 @@ class CallParser:
 
     __slots__ = (
         "_arguments", "_fragment_kind", "_fragments", "_functions", "_has_fence", "_is_begun", "_is_dropped", "_is_in_line",
-        "_is_tagged", "_lists", "_machine", "_max_calls", "_name", "_named", "_out", "_quoted", "_scanner", "_tagged",
-        "_unsaid", "calls",
+        "_is_tagged", "_lists", "_machine", "_max_calls", "_name", "_named", "_out", "_quoted", "_scanner", "_shapes",
+        "_tagged", "_unsaid", "calls",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,7 @@ class CallParser:
         self.calls = 0
         """Given so far."""
         self._functions = functions
+        self._shapes: dict[str, Shape] = {}
         self._max_calls = max_calls
         self._named = Choice(f"{name}{opening}" for name in functions for opening in ("(", ".call("))
         self._quoted = Choice(f"{quote}{name}{quote}" for name in functions for quote in _QUOTES)
@@ -339,7 +340,9 @@ class CallParser:
         self._end(is_complete=True)
 
     def _shape(self, name: str) -> Shape:
-        return Shape(self._functions[name] or {})
+        if name not in self._shapes:
+            self._shapes[name] = Shape(self._functions[name] or {})
+        return self._shapes[name]
 
     def _say(self, fragment: str) -> None:
         if not self._is_begun:

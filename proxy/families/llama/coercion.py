@@ -8,124 +8,150 @@ integer stays "seven", for the client's own check to find.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 from proxy import jsonio
 from proxy.families.llama.literals import number, read_literal
 from proxy.families.llama.scanner import Mismatch
+from proxy.schemas.document import trail
+from proxy.schemas.keywords import Schema
+from proxy.schemas.kinds import ALL, own_kinds
 
-_MOST_BRANCHES = 32
+_MOST_STEPS = 200
+"""Of taking one place's unions apart. A schema made for it could take for ever."""
 _DEEPEST = 64
 _LONGEST_NUMBER = 300
 _WORDS: Mapping[str, bool] = {"true": True, "false": False}
+_NOTHING = ("null", "none")
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?", re.ASCII)
-_KINDS: Mapping[type, str] = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    list: "array",
-    dict: "object",
-    type(None): "null",
-}
+_COMPOSED = ("$ref", "allOf", "anyOf", "oneOf")
+
+Alternative: TypeAlias = list[Schema]
+"""Schemas that all hold at once, without unions, references and `allOf`: those are taken apart."""
 
 
 class Shape:
-    """What a JSON Schema says of one place in a value. `kinds` are JSON Schema's type names; None means any."""
+    """What a JSON Schema says of one place in a value: a union of everything that may be meant."""
 
-    __slots__ = ("_branches", "_root", "kinds")
+    __slots__ = ("_alternatives", "_inner", "_root", "kinds")
 
     def __init__(self, schema: Any, root: Any = None) -> None:
         self._root = schema if root is None else root
-        # A client's unions may multiply without end; what lies behind the first few is not looked at.
-        self._branches = list(islice(_branches(schema, self._root, _MOST_BRANCHES), _MOST_BRANCHES))
-        kinds = [_kinds(branch) for branch in self._branches]
-        self.kinds: frozenset[str] | None = None
-        if kinds and None not in kinds:
-            self.kinds = frozenset(kind for some in kinds if some is not None for kind in some)
+        self._inner: dict[str | int | None, Shape] = {}
+        alternatives = _taken_apart(schema, self._root)
+        self._alternatives = [] if alternatives is None else alternatives
+        self.kinds = ALL if alternatives is None else frozenset[str]().union(*map(_kinds, alternatives))
+        """JSON Schema's names of types. `number` never comes without `integer`."""
 
     def takes(self, *kinds: str) -> bool:
-        return self.kinds is None or not self.kinds.isdisjoint(kinds)
+        return not self.kinds.isdisjoint(kinds)
 
     def property(self, name: str) -> Shape:
-        for branch in self._branches:
-            properties = branch.get("properties")
-            if isinstance(properties, Mapping) and name in properties:
-                return Shape(properties[name], self._root)
-        for branch in self._branches:
-            if isinstance(branch.get("additionalProperties"), Mapping):
-                return Shape(branch["additionalProperties"], self._root)
-        return ANYTHING
+        is_listed = any(name in _mapping(part, "properties") for one in self._alternatives for part in one)
+        key = name if is_listed else None
+        if key not in self._inner:
+            meant = [one for one in self._alternatives if "object" in _kinds(one)]
+            self._inner[key] = self._union([_of_property(one, name) for one in meant])
+        return self._inner[key]
 
-    def item(self) -> Shape:
-        for branch in self._branches:
-            if isinstance(branch.get("items"), Mapping):
-                return Shape(branch["items"], self._root)
-        return ANYTHING
+    def item(self, index: int) -> Shape:
+        first = max((len(_firsts(part)) for one in self._alternatives for part in one), default=0)
+        key = min(index, first)
+        if key not in self._inner:
+            meant = [one for one in self._alternatives if "array" in _kinds(one)]
+            self._inner[key] = self._union([_of_item(one, key) for one in meant])
+        return self._inner[key]
 
-
-def _branches(schema: Any, root: Any, hops: int) -> Iterable[Mapping[str, Any]]:
-    """The alternatives of a schema, at least one; each may have its own `type`. An empty one says: anything goes."""
-    schema = _followed(schema, root)
-    if hops == 0:
-        yield {}
-        return
-    for word in ("anyOf", "oneOf"):
-        if isinstance(schema.get(word), list) and schema[word]:
-            for one in schema[word]:
-                yield from _branches(one, root, hops - 1)
-            return
-    if _kinds(schema) is None and isinstance(schema.get("allOf"), list):
-        # All of them hold, so the first that names a type speaks for the others.
-        for one in schema["allOf"][:_MOST_BRANCHES]:
-            one = _followed(one, root)
-            if _kinds(one) is not None or not one.keys().isdisjoint(("anyOf", "oneOf", "allOf")):
-                yield from _branches(one, root, hops - 1)
-                return
-    yield schema
+    def _union(self, schemas: list[Any]) -> Shape:
+        return Shape({"anyOf": schemas} if schemas else True, self._root)
 
 
-def _followed(schema: Any, root: Any) -> Mapping[str, Any]:
-    """The schema, or the one that its `$ref` leads to: `#/$defs/Place`."""
-    for _ in range(_MOST_BRANCHES):
-        if not isinstance(schema, Mapping):
-            return {}
-        pointer = schema.get("$ref")
-        if not isinstance(pointer, str):
-            return schema
-        if not pointer.startswith("#"):
-            return {}
-        schema = root
-        for step in pointer.split("/")[1:]:
-            step = step.replace("~1", "/").replace("~0", "~")
-            schema = schema.get(step) if isinstance(schema, Mapping) else None
-    return {}
+def _taken_apart(schema: Any, root: Any) -> list[Alternative] | None:
+    """Every way to conform to the schema; None where there are too many to look at."""
+    if isinstance(schema, dict) and schema.keys().isdisjoint(_COMPOSED):
+        return [[schema]]
+    out: list[Alternative] = []
+    rest: list[tuple[Alternative, list[Any]]] = [([], [schema])]
+    for _ in range(_MOST_STEPS):
+        if not rest:
+            return out
+        done, todo = rest.pop()
+        if not todo:
+            out.append(done)
+            continue
+        node, *todo = todo
+        if node is False:
+            continue
+        unions: list[list[Any]] = []
+        if isinstance(node, dict):
+            done = [*done, node]
+            todo = [*_listed(node, "allOf"), *todo]
+            if isinstance(node.get("$ref"), str):
+                todo.append(_resolved(node["$ref"], root))
+            unions = [union for union in (_listed(node, "anyOf"), _listed(node, "oneOf")) if union]
+        if unions:
+            others = [{"anyOf": union} for union in unions[1:]]
+            rest += [(done, [branch, *others, *todo]) for branch in unions[0]]
+        else:
+            rest.append((done, todo))
+    return None
 
 
-def _kinds(schema: Mapping[str, Any]) -> set[str] | None:
-    kinds: set[str]
-    match schema:
-        case {"type": str(kind)}:
-            kinds = {kind}
-        case {"type": [*several]}:
-            kinds = {kind for kind in several if isinstance(kind, str)}
-        case {"enum": [*values]}:
-            kinds = {_KINDS.get(type(value), "null") for value in values}
-        case {"const": value}:
-            kinds = {_KINDS.get(type(value), "null")}
-        case {"properties": _}:
-            kinds = {"object"}
-        case {"items": _}:
-            kinds = {"array"}
-        case _:
-            return None
-    return kinds | {"null"} if schema.get("nullable") is True else kinds
+def _resolved(reference: str, root: Any) -> Any:
+    """What the reference leads to, or True, which says nothing."""
+    if not reference.startswith("#") or reference[1:2] not in ("", "/"):
+        return True
+    found = root
+    for _, step in trail(root, reference[1:]):
+        found = step
+    return found if isinstance(found, dict | bool) else True
 
 
-ANYTHING = Shape({})
+def _kinds(alternative: Alternative) -> frozenset[str]:
+    kinds = ALL
+    for part in alternative:
+        own = own_kinds(part) & ALL or ALL
+        if own == ALL and ("properties" in part or "items" in part):
+            # Strictly it says nothing of other types. Nobody means that.
+            own = frozenset({"object" if "properties" in part else "array"})
+        kinds &= own | {"null"} if part.get("nullable") is True else own
+    return kinds
+
+
+def _of_property(alternative: Alternative, name: str) -> Any:
+    schemas: list[Any] = []
+    for part in alternative:
+        if name in _mapping(part, "properties"):
+            schemas.append(part["properties"][name])
+        elif not _mapping(part, "patternProperties"):
+            schemas.append(part.get("additionalProperties", True))
+    return schemas[0] if len(schemas) == 1 else {"allOf": schemas}
+
+
+def _of_item(alternative: Alternative, index: int) -> Any:
+    schemas: list[Any] = []
+    for part in alternative:
+        firsts = _firsts(part)
+        rest = part.get("additionalItems" if isinstance(part.get("items"), list) else "items", True)
+        schemas.append(firsts[index] if index < len(firsts) else rest)
+    return schemas[0] if len(schemas) == 1 else {"allOf": schemas}
+
+
+def _firsts(part: Schema) -> list[Any]:
+    """What the schema says of single places of an array, in both of its spellings."""
+    return _listed(part, "items") or _listed(part, "prefixItems")
+
+
+def _listed(node: Schema, keyword: str) -> list[Any]:
+    value = node.get(keyword)
+    return value if isinstance(value, list) else []
+
+
+def _mapping(node: Schema, keyword: str) -> Schema:
+    value = node.get(keyword)
+    return value if isinstance(value, dict) else {}
 
 
 def coerce(value: Any, shape: Shape, depth: int = 0) -> Any:
@@ -137,9 +163,8 @@ def coerce(value: Any, shape: Shape, depth: int = 0) -> Any:
             return value if shape.takes("string") else _from_text(value, shape, depth)
         case dict():
             return {key: coerce(inner, shape.property(key), depth + 1) for key, inner in value.items()}
-        case list() | tuple() | set():
-            item = shape.item()
-            return [coerce(inner, item, depth + 1) for inner in value]
+        case list():
+            return [coerce(inner, shape.item(index), depth + 1) for index, inner in enumerate(value)]
         case bool():
             return value
         case int() if not shape.takes("integer", "number") and shape.takes("string"):
@@ -161,7 +186,7 @@ def number_text(written: str, shape: Shape) -> str:
 
 def _from_text(text: str, shape: Shape, depth: int) -> Any:
     bare = text.strip()
-    if shape.takes("null") and bare in ("null", "None"):
+    if shape.takes("null") and bare.lower() in _NOTHING:
         return None
     if shape.takes("boolean") and bare.lower() in _WORDS:
         return _WORDS[bare.lower()]
