@@ -82,10 +82,10 @@ class FenceFilter:
         out: list[Event] = []
         for event in events:
             match event:
-                case TextDelta(text):
-                    text = self._unfencer.feed(text)
+                case TextDelta():
+                    text = self._unfencer.feed(event.text)
                     if text:
-                        out.append(TextDelta(text))
+                        out.append(event if text is event.text else TextDelta(text))
                 case Finish():
                     # Held back to the very end: text blocks are one text to the reader.
                     held = self._unfencer.flush()

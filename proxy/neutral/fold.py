@@ -18,6 +18,8 @@ from proxy.neutral.events import (
 )
 from proxy.neutral.reply import Reply, Usage
 
+_DELTAS = (TextDelta, ReasoningDelta, ArgumentsDelta)
+
 
 class Fold:
     """Gathers the events of one answer. `reply` is asked once the reader has said that the stream is whole."""
@@ -32,9 +34,11 @@ class Fold:
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
+            # Nearly all events are these, and a match would look at each of its classes anew.
+            if isinstance(event, _DELTAS):
+                self._pieces[-1].append(event.text)
+                continue
             match event:
-                case TextDelta(text) | ReasoningDelta(text) | ArgumentsDelta(text):
-                    self._pieces[-1].append(text)
                 case BlockStart():
                     self._blocks.append(_begin(event))
                     self._pieces.append([])

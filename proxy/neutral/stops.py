@@ -6,6 +6,7 @@ back, and no more than that. The outcome does not depend on how the text was cut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta, UsageReport
@@ -16,27 +17,32 @@ def longest_open_end(text: str, sequences: Iterable[str]) -> int:
     """How many characters at the end of `text` are the beginning, but not the whole, of one of the sequences."""
     longest = 0
     for sequence in sequences:
-        for size in range(min(len(sequence) - 1, len(text)), longest, -1):
-            if text.endswith(sequence[:size]):
-                longest = size
-                break
+        at = text.find(sequence[0], max(len(text) - len(sequence) + 1, 0))
+        while at >= 0 and not sequence.startswith(text[at:]):
+            at = text.find(sequence[0], at + 1)
+        if at >= 0:
+            longest = max(longest, len(text) - at)
     return longest
 
 
 class StopMatcher:
     """Text in, text out. After `hit` is set, nothing more comes out."""
 
-    __slots__ = ("_held", "_sequences", "hit")
+    __slots__ = ("_begins", "_held", "_sequences", "hit")
 
     def __init__(self, sequences: Sequence[str]) -> None:
         # One that holds another before its own end can never be complete first: waiting for it would be in vain.
         self._sequences = [one for one in sequences if not any(other in one[:-1] for other in sequences)]
+        self._begins = re.compile(f"[{re.escape(''.join(one[0] for one in sequences))}]")
         self._held = ""
         self.hit: str | None = None
 
     def feed(self, text: str) -> str:
+        """The very string, where nothing in it begins a sequence: that is nearly always."""
         if self.hit is not None:
             return ""
+        if not self._held and self._begins.search(text) is None:
+            return text
         text = self._held + text
         first: tuple[int, int] | None = None  # (end, start): complete first, then the longer one
         for sequence in self._sequences:
@@ -75,10 +81,10 @@ class StopFilter:
                     out.append(event)
                 continue
             match event:
-                case TextDelta(text):
-                    text = self._matcher.feed(text)
+                case TextDelta():
+                    text = self._matcher.feed(event.text)
                     if text:
-                        out.append(TextDelta(text))
+                        out.append(event if text is event.text else TextDelta(text))
                     if self._matcher.hit is not None:
                         out += [BlockStop(), Finish(FinishReason.STOP, "stop_sequence", self._matcher.hit)]
                         self.is_done = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.families.call import Call
-from proxy.families.llama.calls import CallArguments, CallParser, CallStart, Piece, PlainText
+from proxy.families.llama.calls import CallParser, CallStart, Piece
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -65,44 +65,42 @@ class AnswerText:
         return self._calls > 0
 
     def feed(self, text: str) -> list[Event]:
-        out: list[Event] = []
-        if self._parser is not None:
-            self._write(self._parser.feed(text), out)
-        else:
-            self._say(self._prefix + text, out)
-            self._prefix = ""
-        return out
+        parser = self._parser
+        if self._open is BlockKind.TEXT and text and (parser is None or parser.is_text(text)):
+            return [TextDelta(text)]
+        if parser is not None:
+            return self._events(parser.feed(text))
+        if self._prefix:
+            text, self._prefix = self._prefix + text, ""
+        return self._events([TextDelta(text)])
 
     def close(self) -> list[Event]:
-        out: list[Event] = []
-        if self._parser is not None:
-            self._write(self._parser.close(), out)
+        out = self._events(self._parser.close()) if self._parser is not None else []
         self._stop(out)
         return out
 
-    def _write(self, pieces: list[Piece], out: list[Event]) -> None:
+    def _events(self, pieces: Sequence[Piece]) -> list[Event]:
+        out: list[Event] = []
         for piece in pieces:
-            match piece:
-                case PlainText(text):
-                    self._say(text, out)
-                case CallStart(name):
-                    self._stop(out)
-                    self._open = BlockKind.TOOL_USE
-                    call_id = f"call_{self._expected.id_seed}{self._token}{self._calls}"
-                    self._calls += 1
-                    out.append(BlockStart(BlockKind.TOOL_USE, call_id, self._expected.names.to_client(name)))
-                case CallArguments(text):
-                    out.append(ArgumentsDelta(text))
-                case _:
-                    self._stop(out)
+            if isinstance(piece, TextDelta):
+                if self._open is not BlockKind.TEXT:
+                    self._start(BlockStart(BlockKind.TEXT), out)
+                if piece.text:
+                    out.append(piece)
+            elif isinstance(piece, ArgumentsDelta):
+                out.append(piece)
+            elif isinstance(piece, CallStart):
+                call_id = f"call_{self._expected.id_seed}{self._token}{self._calls}"
+                self._calls += 1
+                self._start(BlockStart(BlockKind.TOOL_USE, call_id, self._expected.names.to_client(piece.name)), out)
+            else:
+                self._stop(out)
+        return out
 
-    def _say(self, text: str, out: list[Event]) -> None:
-        if self._open is not BlockKind.TEXT:
-            self._stop(out)
-            self._open = BlockKind.TEXT
-            out.append(BlockStart(BlockKind.TEXT))
-        if text:
-            out.append(TextDelta(text))
+    def _start(self, start: BlockStart, out: list[Event]) -> None:
+        self._stop(out)
+        self._open = start.kind
+        out.append(start)
 
     def _stop(self, out: list[Event]) -> None:
         if self._open is not None:

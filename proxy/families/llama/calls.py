@@ -27,11 +27,7 @@ from proxy.families.llama.arguments import ArgumentsReader
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.families.llama.literals import JSON
 from proxy.families.llama.scanner import Choice, Mismatch, Scanner, Step
-
-
-@dataclass(slots=True)
-class PlainText:
-    text: str
+from proxy.neutral.events import ArgumentsDelta, TextDelta
 
 
 @dataclass(slots=True)
@@ -40,19 +36,12 @@ class CallStart:
 
 
 @dataclass(slots=True)
-class CallArguments:
-    """A fragment of the JSON text of the arguments, which are one object."""
-
-    text: str
-
-
-@dataclass(slots=True)
 class CallEnd:
     is_complete: bool = True
     """False: the arguments are cut off or garbled, and their text is no JSON."""
 
 
-Piece = PlainText | CallStart | CallArguments | CallEnd
+Piece = TextDelta | CallStart | ArgumentsDelta | CallEnd
 
 _PYTHON_MARKS = ("<|python_tag|>", "<|python_start|>")
 _MARKS = (
@@ -73,6 +62,7 @@ _SEPARATORS = re.compile(r"[\s,;})]*")
 _BEHIND_NAME = re.compile(r"[\s>]*")
 _FUNCTION_END = Choice(("</function>",))
 _TEXT = re.compile(r"(?:[^<\n]|<(?=[^|f]))*")
+_IN_LINE = re.compile(r"[^<\n]*")
 _BLANK = re.compile(r"\s*")
 _QUOTES = ("'", '"')
 _KEYS = ("name", "parameters", "arguments", "function", "type", "id")
@@ -89,7 +79,7 @@ class CallParser:
     prefill    what the prompt has put into the model's mouth (`tool_prompts.prefill`): it is read before the first text
     max_calls  how many calls the client takes. Those beyond are left out
 
-    A call is a CallStart, CallArguments that together are one JSON object, and a CallEnd.
+    A call is a CallStart, ArgumentsDeltas that together are one JSON object, and a CallEnd.
     """
 
     __slots__ = (
@@ -120,7 +110,7 @@ class CallParser:
         )  # characters that the model was given: they come back as part of a call or not at all
         self._out: list[Piece] = []
         self._fragments: list[str] = []
-        self._fragment_kind: type[PlainText] | type[CallArguments] = PlainText
+        self._fragment_kind: type[TextDelta] | type[ArgumentsDelta] = TextDelta
         self._name = ""
         self._is_begun = False
         self._is_dropped = False
@@ -131,11 +121,14 @@ class CallParser:
         self._machine = self._answer()
         next(self._machine)
 
+    def is_text(self, text: str) -> bool:
+        """In the middle of a line, and nothing in it can begin a call: what comes next is itself, and need not be fed."""
+        return self._is_in_line and _IN_LINE.fullmatch(text) is not None
+
     def feed(self, text: str) -> list[Piece]:
-        if self._is_in_line and self._scanner.is_empty and "<" not in text and "\n" not in text:
-            return [PlainText(text)] if text else []
-        self._scanner.add(text)
-        next(self._machine, None)
+        if text and not self._scanner.pass_on(text):
+            self._scanner.add(text)
+            next(self._machine, None)
         return self._pieces()
 
     def close(self) -> list[Piece]:
@@ -348,7 +341,7 @@ class CallParser:
         if not self._is_begun:
             self._begin()
         if not self._is_dropped:
-            self._put(CallArguments, fragment)
+            self._put(ArgumentsDelta, fragment)
 
     def _begin(self) -> None:
         self._is_begun = True
@@ -370,11 +363,12 @@ class CallParser:
             text, self._unsaid = text[self._unsaid :], max(self._unsaid - len(text), 0)
         if not text:
             return is_line_start
-        self._put(PlainText, text)
+        self._put(TextDelta, text)
         line = text.rpartition("\n")
         return not line[2].strip() and (bool(line[1]) or is_line_start)
 
-    def _put(self, kind: type[PlainText] | type[CallArguments], fragment: str) -> None:
+    def _put(self, kind: type[TextDelta] | type[ArgumentsDelta], fragment: str) -> None:
+        """Neighbours of one kind become one piece."""
         if kind is not self._fragment_kind:
             self._join()
             self._fragment_kind = kind

@@ -79,7 +79,7 @@ def string(scanner: Scanner, dialect: Dialect, say: Callable[[str], None], *, is
         plain = scanner.take_match(_PLAIN[quote])
         if plain:
             say(plain)
-        char = yield from scanner.peek()
+        char = yield from scanner.wait_in(_PLAIN[quote], say)
         if char == quote:
             # In a long string, one quote or two are its own.
             if len(end) == 1 or (yield from scanner.ahead(3, _OPEN_QUOTES)) == end:

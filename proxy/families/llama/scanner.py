@@ -7,13 +7,15 @@ how the text was cut. A reader's result is what it returns:
         name = yield from scanner.run(WORD)
         …
 
-Every character is looked at a bounded number of times.
+Every character is looked at a bounded number of times. A reader that waits in a long run of characters of one class may say
+so (`wait_in`); what comes next of that class then goes to it without waking all readers around it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -32,33 +34,44 @@ class Choice:
     __slots__ = ("_longest", "_words")
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = tuple(words)
+        self._words = sorted(words)
         self._longest = max(map(len, self._words), default=0)
 
     def match(self, text: str, start: int) -> str | None:
-        for word in self._words:
-            if text.startswith(word, start):
-                return word
-        return None
+        # In their order, everything between a word and a text that begins with it begins with it too.
+        at = bisect_right(self._words, text[start : start + self._longest])
+        return self._words[at - 1] if at and text.startswith(self._words[at - 1], start) else None
 
     def is_open(self, text: str, start: int) -> bool:
         """True while the rest of the text is the beginning of a word, but not the whole of it."""
         if len(text) - start >= self._longest:
             return False
         rest = text[start:]
-        return any(word.startswith(rest) for word in self._words)
+        at = bisect_left(self._words, rest)
+        return at < len(self._words) and self._words[at].startswith(rest)
 
 
 class Scanner:
-    __slots__ = ("_at", "_held", "_text", "is_closed", "taken")
+    __slots__ = ("_at", "_held", "_run", "_text", "is_closed", "taken")
 
     def __init__(self, text: str = "", *, is_closed: bool = False) -> None:
         self._text = text
         self._at = 0
         self._held: list[str] | None = None
+        self._run: tuple[re.Pattern[str], Callable[[str], None]] | None = None
         self.is_closed = is_closed
         self.taken = 0
         """Characters, so far."""
+
+    def pass_on(self, text: str) -> bool:
+        """The next text goes to the reader that waits for such. False: there is none, and the text is to be added."""
+        if self._run is None or self._run[0].fullmatch(text) is None:
+            return False
+        self._run[1](text)
+        self.taken += len(text)
+        if self._held is not None:
+            self._held.append(text)
+        return True
 
     def add(self, text: str) -> None:
         self._text = self._text[self._at :] + text if self._at < len(self._text) else text
@@ -93,7 +106,8 @@ class Scanner:
     def take_match(self, pattern: re.Pattern[str]) -> str:
         """What the pattern finds here in the text so far; it must match the empty text too."""
         found = pattern.match(self._text, self._at)
-        return self.take(found.end() - self._at) if found else ""
+        size = found.end() - self._at if found else 0
+        return self.take(size) if size else ""
 
     def peek(self) -> Step[str]:
         """The next character, or "" at the end of the text."""
@@ -103,9 +117,20 @@ class Scanner:
             yield
         return self._text[self._at]
 
+    def wait_in(self, run: re.Pattern[str], say: Callable[[str], None]) -> Step[str]:
+        """`peek`, in the middle of a run, `[…]*`: as long as only such characters come they are said, not given."""
+        if self._at < len(self._text):
+            return self._text[self._at]
+        self._run = run, say
+        char = yield from self.peek()
+        self._run = None
+        return char
+
     def skip_space(self) -> Step[str]:
         """The next character that is no white space, or ""."""
         while True:
+            if self._at < len(self._text) and not self._text[self._at].isspace():
+                return self._text[self._at]
             self.take_match(_SPACE)
             if self._at < len(self._text):
                 return self._text[self._at]

@@ -19,7 +19,6 @@ from proxy.families.llama.answer import AnswerText, expected
 from proxy.families.llama.reply import Answer, finish_reason, read, without_end_token
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
 from proxy.neutral.reply import Usage
-from proxy.neutral.stops import longest_open_end
 
 
 class LlamaStream:
@@ -46,8 +45,6 @@ class LlamaStream:
                 continue
             piece = read(inner)
             self._count(piece)
-            if piece.guardrail_action == INTERVENED:
-                self._guardrail_action = INTERVENED
             if self.is_ended:
                 if piece.metrics is not None:
                     out.append(UsageReport(replace(self._usage)))
@@ -69,8 +66,12 @@ class LlamaStream:
 
     def _count(self, piece: Answer) -> None:
         usage = self._usage
-        usage.input_tokens = piece.prompt_token_count or usage.input_tokens
-        usage.output_tokens = piece.generation_token_count or usage.output_tokens
+        if piece.generation_token_count:
+            usage.output_tokens = piece.generation_token_count
+        if piece.prompt_token_count:
+            usage.input_tokens = piece.prompt_token_count
+        if piece.guardrail_action == INTERVENED:
+            self._guardrail_action = INTERVENED
         if piece.metrics is not None:
             usage.input_tokens = max(usage.input_tokens, piece.metrics.input_token_count)
             usage.output_tokens = max(usage.output_tokens, piece.metrics.output_token_count)
@@ -78,12 +79,11 @@ class LlamaStream:
     def _hold_back_end_token(self, text: str) -> str:
         """An end-of-turn token that leaks stands at the very end of an answer, whole or in pieces."""
         text = self._held + text
-        size = longest_open_end(text, self._end_tokens)
-        for token in self._end_tokens:
-            if text.endswith(token):
-                size = len(token)
-        self._held = text[len(text) - size :]
-        return text[: len(text) - size]
+        # All begin with it, and have no other.
+        at = text.rfind("<")
+        end = text[at:] if at >= 0 else ""
+        self._held = end if end and any(token.startswith(end) for token in self._end_tokens) else ""
+        return text.removesuffix(self._held)
 
     def _end(self, word: str, out: list[Event]) -> None:
         held = without_end_token(self._held, self._end_tokens)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallArguments, CallEnd, CallParser, CallStart, Piece, PlainText
+from proxy.families.llama.calls import CallEnd, CallParser, CallStart, Piece
 from proxy.families.llama.tool_prompts import Syntax, render_call
 from proxy.neutral.blocks import ToolUse
+from proxy.neutral.events import ArgumentsDelta, TextDelta
 
 WEATHER = {
     "type": "object",
@@ -46,7 +47,7 @@ def outcome(out: list[Piece]) -> Outcome:
     arguments = ""
     for piece in out:
         match piece:
-            case PlainText(text):
+            case TextDelta(text):
                 assert text and call is None
                 if found and isinstance(found[-1], str):
                     found[-1] += text
@@ -55,7 +56,7 @@ def outcome(out: list[Piece]) -> Outcome:
             case CallStart(name):
                 assert call is None
                 call, arguments = name, ""
-            case CallArguments(text):
+            case ArgumentsDelta(text):
                 assert text and call is not None
                 arguments += text
             case CallEnd(is_complete):
@@ -368,62 +369,62 @@ def test_cuts_do_not_matter(text: str) -> None:
 
 
 TIMELINES: dict[str, list[tuple[str, list[Piece]]]] = {
-    "text at once": [("H", [PlainText("H")]), ("i <b", [PlainText("i <b")]), ("\n", [PlainText("\n")])],
-    "white space is held at the beginning": [("\n\n", []), ("H", [PlainText("\n\nH")])],
-    "a list that is none": [("[", []), ("g", []), ("e", []), ("n", [PlainText("[gen")])],
-    "an object that is none": [('{"', []), ("na", []), ("ti", [PlainText('{"nati')])],
-    "a name that was not offered": [('{"name": "get_', []), ("s", [PlainText('{"name": "get_s')])],
-    "a name that is too long": [('{"name": "get_weather', []), ("s", [PlainText('{"name": "get_weathers')])],
-    "a fence that holds none": [("```py", []), ("thon\n", []), ("x", [PlainText("```python\nx")])],
-    "a tag that is none": [("a <", [PlainText("a ")]), ("f", []), ("o", [PlainText("<fo")])],
-    "code behind a tag": [("<|python_", []), ("tag|>", []), ("ge", []), ("o = 1", [PlainText("geo = 1")])],
+    "text at once": [("H", [TextDelta("H")]), ("i <b", [TextDelta("i <b")]), ("\n", [TextDelta("\n")])],
+    "white space is held at the beginning": [("\n\n", []), ("H", [TextDelta("\n\nH")])],
+    "a list that is none": [("[", []), ("g", []), ("e", []), ("n", [TextDelta("[gen")])],
+    "an object that is none": [('{"', []), ("na", []), ("ti", [TextDelta('{"nati')])],
+    "a name that was not offered": [('{"name": "get_', []), ("s", [TextDelta('{"name": "get_s')])],
+    "a name that is too long": [('{"name": "get_weather', []), ("s", [TextDelta('{"name": "get_weathers')])],
+    "a fence that holds none": [("```py", []), ("thon\n", []), ("x", [TextDelta("```python\nx")])],
+    "a tag that is none": [("a <", [TextDelta("a ")]), ("f", []), ("o", [TextDelta("<fo")])],
+    "code behind a tag": [("<|python_", []), ("tag|>", []), ("ge", []), ("o = 1", [TextDelta("geo = 1")])],
     "json strings stream": [
         ('{"name": "get_weather", "parameters": {"city"', []),
         (":", []),
-        (' "', [CallStart("get_weather"), CallArguments('{"city":"')]),
-        ("Pa", [CallArguments("Pa")]),
-        ("ris \\", [CallArguments("ris ")]),
+        (' "', [CallStart("get_weather"), ArgumentsDelta('{"city":"')]),
+        ("Pa", [ArgumentsDelta("Pa")]),
+        ("ris \\", [ArgumentsDelta("ris ")]),
         ("ud83d", []),
-        ("\\ude00x", [CallArguments("😀x")]),
-        ('"', [CallArguments('"')]),
-        (', "days": "', [CallArguments(',"days":')]),
+        ("\\ude00x", [ArgumentsDelta("😀x")]),
+        ('"', [ArgumentsDelta('"')]),
+        (', "days": "', [ArgumentsDelta(',"days":')]),
         ("3", []),
-        ('"', [CallArguments("3")]),
-        ("}", [CallArguments("}"), CallEnd()]),
+        ('"', [ArgumentsDelta("3")]),
+        ("}", [ArgumentsDelta("}"), CallEnd()]),
         ("}", []),
     ],
     "json elements stream": [
         ('{"name": "get", "parameters": {"a": [', []),
         ("1", []),
-        (",", [CallStart("get"), CallArguments('{"a":[1')]),
+        (",", [CallStart("get"), ArgumentsDelta('{"a":[1')]),
         ('{"b": tru', []),
         ("e", []),
-        ("}", [CallArguments(',{"b":true}')]),
-        ("]}", [CallArguments("]}"), CallEnd()]),
+        ("}", [ArgumentsDelta(',{"b":true}')]),
+        ("]}", [ArgumentsDelta("]}"), CallEnd()]),
     ],
     "python arguments stream": [
         ("[get_weather(", []),
         ("city=", []),
-        ("'P", [CallStart("get_weather"), CallArguments('{"city":"P')]),
-        ("aris'", [CallArguments("aris")]),
-        (",", [CallArguments('"')]),
-        (" hours=[", [CallArguments(',"hours":')]),
+        ("'P", [CallStart("get_weather"), ArgumentsDelta('{"city":"P')]),
+        ("aris'", [ArgumentsDelta("aris")]),
+        (",", [ArgumentsDelta('"')]),
+        (" hours=[", [ArgumentsDelta(',"hours":')]),
         ("1, 2", []),
-        ("]", [CallArguments("[1,2]")]),
+        ("]", [ArgumentsDelta("[1,2]")]),
         (", days=3", []),
-        (")", [CallArguments(',"days":3}'), CallEnd()]),
+        (")", [ArgumentsDelta(',"days":3}'), CallEnd()]),
         (", get(", []),
-        (")", [CallStart("get"), CallArguments("{}"), CallEnd()]),
+        (")", [CallStart("get"), ArgumentsDelta("{}"), CallEnd()]),
         ("]", []),
     ],
     "a function streams": [
         ("<function=get", []),
         (">", []),
-        ('{"a": "', [CallStart("get"), CallArguments('{"a":"')]),
-        ('b"}', [CallArguments('b"}'), CallEnd()]),
+        ('{"a": "', [CallStart("get"), ArgumentsDelta('{"a":"')]),
+        ('b"}', [ArgumentsDelta('b"}'), CallEnd()]),
         ("</func", []),
         ("tion>\n", []),
-        ("Hi", [PlainText("\nHi")]),
+        ("Hi", [TextDelta("\nHi")]),
     ],
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallArguments, CallEnd, CallParser, CallStart
+from proxy.families.llama.calls import CallEnd, CallParser, CallStart
 from proxy.families.llama.template import TEMPLATES
 from proxy.families.llama.tool_prompts import (
     Syntax,
@@ -20,6 +20,7 @@ from proxy.families.llama.tool_prompts import (
 )
 from proxy.families.tool_names import safe
 from proxy.neutral.blocks import ToolUse
+from proxy.neutral.events import ArgumentsDelta
 from proxy.neutral.request import Tool, ToolChoice
 
 WEATHER = Tool(
@@ -200,7 +201,7 @@ def test_prefill(
 ) -> None:
     assert prefill(syntax, tools, choice, chosen=chosen) == text
     parser = CallParser(offered(tools), prefill=text)
-    assert parser.feed(rest) + parser.close() == [CallStart("get_time"), CallArguments("{}"), CallEnd()]
+    assert parser.feed(rest) + parser.close() == [CallStart("get_time"), ArgumentsDelta("{}"), CallEnd()]
 
 
 @pytest.mark.parametrize("syntax", Syntax)
