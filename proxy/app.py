@@ -110,7 +110,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
-        self._keys = Keyring(config.auth.keys)
+        self._keys = Keyring(config.auth.secrets)
         self._is_local_only = not self._keys and not config.server.allow_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

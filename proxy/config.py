@@ -41,9 +41,38 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """After SIGTERM, how long running answers may go on."""
 
 
+class Guardrail(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One that requests have to pass. The patterns are those of the botocore 1.44 service model."""
+
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z0-9]{1,64}|arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64})\Z"
+        ),
+    ]
+    """As Bedrock made it, or its ARN."""
+    version: Annotated[int, Meta(ge=1, le=99_999_999)] | Annotated[str, Meta(pattern=r"^([1-9][0-9]{0,7}|DRAFT)\Z")]
+    """A number, or `DRAFT`."""
+    trace: Literal["enabled", "disabled", "enabled_full"] | None = None
+    """Shown in the answer. A request may ask for another."""
+
+
+Secret = Annotated[str, Meta(min_length=1)]
+
+
+class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    key: Secret
+    guardrail: Guardrail | None = None
+    """Goes before those of the model and of all."""
+
+
 class Auth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    keys: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    keys: tuple[Secret | Key, ...] = ()
     """Keys that clients send as `Authorization: Bearer …`. BEDROCK_PROXY_API_KEY (comma-separated) adds to them."""
+
+    @property
+    def secrets(self) -> list[str]:
+        return [entry.key if isinstance(entry, Key) else entry for entry in self.keys]
 
 
 class Aws(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +91,8 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Of an ARN that does not tell its model: how to talk to it. `converse` sends Claude and Llama by Converse."""
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Where it differs from the family's."""
+    guardrail: Guardrail | None = None
+    """For the model behind this entry, by whatever name it is called; goes before that of all."""
 
 
 class Routing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,6 +145,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     models: dict[str, str | ModelEntry] = {}
     """Names of your own: `gpt-4o: us.anthropic…`, or an ARN and its family."""
     routing: Routing = Routing()
+    guardrail: Guardrail | None = None
+    """For every request that no guardrail of its key or model is set for."""
     strict: bool = False
     """Refuse what would have to be adapted. A request can ask for it: `x-bedrock-proxy-strict: true`."""
     schema_mismatch: Literal["report", "error"] = "report"
@@ -198,6 +231,10 @@ def _check(raw: Mapping[str, Any], where: str, *, is_strict: bool = True) -> Con
     for name, entry in models.items() if isinstance(models, dict) else ():
         # One by one: in a mapping, msgspec does not say which entry is at fault.
         _convert(entry, str | ModelEntry, f"models.{name}", where, is_strict)
+    auth = raw.get("auth")
+    keys = auth.get("keys") if isinstance(auth, dict) else None
+    for number, key in enumerate(keys if isinstance(keys, list) else ()):
+        _convert(key, Secret | Key, f"auth.keys[{number}]", where, is_strict)
     config: Config = _convert(raw, Config, "", where, is_strict)
     return config
 

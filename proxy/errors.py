@@ -181,6 +181,10 @@ class CredentialsExpired(UpstreamRefusedUs):
     """Those that have expired: what signed the call."""
 
 
+class GuardrailNotApplied(UpstreamError):
+    default_code = "guardrail_not_applied"
+
+
 class ModelFailed(UpstreamError):
     default_code = "model_error"
     is_retryable = True

@@ -34,6 +34,7 @@ from proxy.neutral.blocks import Reasoning
 from proxy.neutral.request import OutputFormat, Request
 from proxy.neutral.thoughts import calls_without_thought, have_thoughts, restore, without_thoughts
 from proxy.neutral.unfold import unfold
+from proxy.policy import Policy
 from proxy.routing.resolve import Target
 from proxy.storage.thoughts import ThoughtStore
 from proxy.telemetry.logs import log
@@ -81,6 +82,7 @@ class Pipeline:
         self._upstream = upstream
         self._shared_file = shared_file
         self._now = now
+        self._policy = Policy(config, upstream.resolve)
         self._fetcher: Fetcher
         self._media: Media
         self._thoughts: ThoughtStore
@@ -107,8 +109,9 @@ class Pipeline:
         record.model, record.is_stream = asked.request.model, asked.request.stream
         target = self._upstream.resolve(asked.request.model)
         record.target = target.model_id
+        request = self._policy.apply(asked.request, target, record.owner, headers)
         form = _form(asked.request.output_format, adapted)
-        request = await self._prepare(asked.request, target, adapted, record)
+        request = await self._prepare(request, target, adapted, record)
         exchange = await self._exchange(request, target, adapted, headers, record)
         if request.stream:
             return await self._stream(asked, exchange, form, record)

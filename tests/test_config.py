@@ -7,10 +7,10 @@ import pytest
 import yaml
 from msgspec import Struct
 
-from proxy.config import Config, ConfigError, ModelEntry, load
+from proxy.config import Config, ConfigError, Guardrail, Key, ModelEntry, load
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
-SECTIONS = "auth, aws, log, media, models, retry, routing, schema_mismatch, server, strict, timeouts"
+SECTIONS = "auth, aws, guardrail, log, media, models, retry, routing, schema_mismatch, server, strict, timeouts"
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ WRONG = {
     "server:\n  prot: 1": (
         "FILE server.prot: unknown key; allowed: allow_open, grace_s, host, max_body_bytes, max_choices, port, workers"
     ),
-    "models:\n  a:\n    familly: x": "FILE models.a.familly: unknown key; allowed: family, id, max_output_tokens",
+    "models:\n  a:\n    familly: x": "FILE models.a.familly: unknown key; allowed: family, guardrail, id, max_output_tokens",
     "retry:\n  attempts: 1\n  jitter: 2": "FILE retry.jitter: unknown key; allowed: attempts, deadline_s",
     # Types.
     "server: 5": "FILE server: found 5; expected `object`, got `int`",
@@ -141,6 +141,20 @@ WRONG = {
     "timeouts:\n  gap_s: .nan": "FILE timeouts.gap_s: found nan; expected `float` > 0.0",
     "models:\n  a:\n    max_output_tokens: 0": ("FILE models.a.max_output_tokens: found 0; expected `int` >= 1"),
     "log:\n  level: loud": "FILE log.level: found 'loud'; allowed: debug, info, warning, error",
+    "guardrail: {id: abc}": "FILE guardrail: found {'id': 'abc'}; object missing required field `version`",
+    "guardrail: {id: abc, version: 0}": "FILE guardrail.version: found 0; expected `int` >= 1",
+    "guardrail: {id: abc, version: 1, trace: all}": (
+        "FILE guardrail.trace: found 'all'; allowed: enabled, disabled, enabled_full"
+    ),
+    "guardrail: {id: abc, version: 1, mode: x}": "FILE guardrail.mode: unknown key; allowed: id, trace, version",
+    "models: {a: {guardrail: {id: abc, version: 1, mode: x}}}": (
+        "FILE models.a.guardrail.mode: unknown key; allowed: id, trace, version"
+    ),
+    "auth: {keys: [a, {key: b, guard: x}]}": "FILE auth.keys[1].guard: unknown key; allowed: guardrail, key",
+    "auth: {keys: [{key: b, guardrail: {id: abc, version: latest}}]}": (
+        "FILE auth.keys[0].guardrail.version: found a value that is not shown; expected `str` matching regex "
+        "'^([1-9][0-9]{0,7}|DRAFT)\\\\Z'"
+    ),
     "routing:\n  profile_scope: eu": "FILE routing.profile_scope: found 'eu'; allowed: geo, global",
     # Not YAML, or not with one meaning.
     "server:\n  port: 1\n  port: 2": "FILE not YAML: line 3, column 3: the key 'port' stands twice",
@@ -188,6 +202,10 @@ def test_a_file_that_is_not_there_or_not_text(file: Path, tmp_path: Path) -> Non
         "auth:\n  keys: [sk-secret-1, 5]",
         'auth:\n  keys: [sk-secret-1, ""]',
         "auth:\n  key: sk-secret-1",
+        "auth:\n  keys: [{key: sk-secret-1, guard: x}]",
+        "auth:\n  keys: [{key: sk-secret-1, guardrail: {id: ÄÖ, version: 1}}]",
+        "auth:\n  keys: [{key: sk-secret-1, guardrail: sk-secret-3}]",
+        "auth:\n  keys: [{key: [sk-secret-1]}]",
         "auth:\n  keys: [sk-secret-1",
         "auth:\n  keys: [sk-secret-1]\nserver:\n  1: x",
         "auth:\n  keys: [sk-secret-1]\nmodels:\n  1: x",
@@ -302,3 +320,20 @@ def test_keys_of_the_environment_are_added(file: Path) -> None:
     assert loaded(file, text, {"BEDROCK_PROXY_API_KEY": " c ,,d,"}).auth.keys == ("a", "b", "c", "d")
     assert load(None, {"BEDROCK_PROXY_API_KEY": "c"}).auth.keys == ("c",)
     assert load(None, {"BEDROCK_PROXY_API_KEY": " , "}).auth.keys == ()
+
+
+@pytest.mark.parametrize("id", ["abc123", "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:guardrail/abc123"])
+@pytest.mark.parametrize("version", ["1", "12", "DRAFT", "'1'"])
+def test_guardrails(file: Path, id: str, version: str) -> None:
+    guardrail = f"{{id: '{id}', version: {version}}}"
+    config = loaded(
+        file,
+        f"guardrail: {guardrail}\n"
+        f"models: {{a: {{guardrail: {guardrail}}}}}\n"
+        f"auth: {{keys: [k, {{key: l, guardrail: {guardrail}}}]}}\n",
+        {"BEDROCK_PROXY_API_KEY": "m"},
+    )
+    expected = Guardrail(id=id, version=yaml.safe_load(version))
+    assert config.guardrail == config.entry("a").guardrail == expected
+    assert config.auth.keys == ("k", Key(key="l", guardrail=expected), "m")
+    assert config.auth.secrets == ["k", "l", "m"]

@@ -19,7 +19,7 @@ class Keyring:
     __slots__ = ("_digests",)
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._digests = [sha256(key.encode()).digest() for key in keys]
+        self._digests = [_digest(key) for key in keys]
 
     def __bool__(self) -> bool:
         return bool(self._digests)
@@ -37,11 +37,24 @@ class Keyring:
                 "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
                 "auth (i.e. Authorization: Bearer YOUR_KEY)."
             )
-        digest = sha256(presented.encode()).digest()
+        digest = _digest(presented)
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
         if not any(matches):
             raise Unauthenticated(f"Incorrect API key provided: {_masked(presented)}.", code="invalid_api_key")
-        return digest.hex()[:16]
+        return _name(digest)
+
+
+def holder(key: str) -> str:
+    """What `Keyring.check` calls the holder of this key."""
+    return _name(_digest(key))
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def _name(digest: bytes) -> str:
+    return digest.hex()[:16]
 
 
 def _presented(headers: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.events import Event
 from proxy.neutral.reply import Reply, Usage
-from proxy.neutral.request import Request
+from proxy.neutral.request import Guardrail, Request
 from proxy.routing.catalog import Model
 
 
@@ -26,6 +26,8 @@ class Call:
     """Stop sequences that the model cannot be told of: the pipeline matches them in the text."""
     can_stream: bool = True
     """False where the model cannot stream this very request: the pipeline asks for the whole answer and unfolds it."""
+    guardrail: Guardrail | None = None
+    """That the answer has to have passed."""
     names: ToolNames = field(default_factory=lambda: ToolNames(()))
     """To give the tools in the answer the client's names again."""
     is_bare_json: bool = False
@@ -38,6 +40,11 @@ class Call:
     """The family's own notes, for the reading of the answer."""
     answer_key: str | None = None
     """The answer is the value under this key of those arguments, not all of them."""
+
+    @property
+    def is_traced(self) -> bool:
+        """Is the answer to tell what its guardrail did?"""
+        return self.guardrail is not None and self.guardrail.trace not in (None, "disabled")
 
 
 class StreamReader(Protocol):

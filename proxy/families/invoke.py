@@ -8,20 +8,22 @@ Source: botocore 1.44 service model (`PayloadPart`); AWS Bedrock user guide, gua
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import msgspec
 
 from proxy import jsonio
 from proxy.bedrock.eventstream import Frame
-from proxy.errors import UpstreamBroken
+from proxy.errors import GuardrailNotApplied, UpstreamBroken
+from proxy.families.call import Call
+from proxy.families.labels import labels
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.events import Unrecognised
 from proxy.neutral.request import Request
 
 INTERVENED = "INTERVENED"
-_LABELS = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
 _MOST_LABEL_BYTES = 8500
+_STREAM_MODES = {"sync": "SYNCHRONOUS", "async": "ASYNCHRONOUS"}
 _TRACES = {"enabled": "ENABLED", "disabled": "DISABLED", "enabled_full": "ENABLED_FULL"}
 
 
@@ -36,19 +38,37 @@ def invoke_headers(request: Request, adapted: Adaptations) -> dict[str, str]:
         headers["x-amzn-bedrock-guardrailversion"] = guardrail.version
         if guardrail.trace is not None:
             headers["x-amzn-bedrock-trace"] = _TRACES[guardrail.trace]
-    performance = request.extra.get("performanceConfig")
-    if isinstance(performance, dict) and performance.get("latency") in ("standard", "optimized"):
-        headers["x-amzn-bedrock-performanceconfig-latency"] = performance["latency"]
-    elif performance is not None:
-        adapted.drop("performanceConfig", "It is an object with a latency, standard or optimized.")
-    if request.metadata:
-        labels = jsonio.encode(request.metadata).decode()
-        fits = all(_LABELS.fullmatch(text) for pair in request.metadata.items() for text in pair)
-        if fits and len(labels) <= _MOST_LABEL_BYTES:
-            headers["x-amzn-bedrock-request-metadata"] = labels
+    if request.latency is not None:
+        headers["x-amzn-bedrock-performanceconfig-latency"] = request.latency
+    taken = labels(request, adapted)
+    if taken:
+        told = jsonio.encode(taken).decode()
+        if len(told) <= _MOST_LABEL_BYTES:
+            headers["x-amzn-bedrock-request-metadata"] = told
         else:
-            adapted.drop("metadata", "Bedrock takes labels of plain characters only.")
+            adapted.drop("metadata", "Bedrock takes labels of 8,500 bytes in all.")
     return headers
+
+
+def guardrail_fields(request: Request, adapted: Adaptations) -> dict[str, Any]:
+    """What the body says of a guardrail; id, version and trace are headers."""
+    guardrail = request.guardrail
+    if guardrail is None:
+        return {}
+    config: dict[str, str] = {}
+    if guardrail.tag_suffix is not None:
+        config["tagSuffix"] = guardrail.tag_suffix
+    if guardrail.stream_mode is not None and request.stream:
+        config["streamProcessingMode"] = _STREAM_MODES[guardrail.stream_mode]
+    elif guardrail.stream_mode == "async":
+        adapted.drop(f"{guardrail.param}.streamProcessingMode", "It is for streams.")
+    return {"amazon-bedrock-guardrailConfig": config} if config else {}
+
+
+def check_guarded(call: Call, action: str | None) -> None:
+    """`action`: what the whole answer says. Raises for one that says nothing of the guardrail it had to pass."""
+    if call.guardrail is not None and action is None:
+        raise GuardrailNotApplied("Bedrock's answer does not say that the guardrail has been applied.")
 
 
 class Metrics(msgspec.Struct, rename="camel"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from proxy.neutral.reply import FinishReason, Usage
 
@@ -72,6 +73,8 @@ class Finish:
     word: str
     """As the wire said it."""
     stop_sequence: str | None = None
+    trace: Any = None
+    """As of a `Reply`."""
 
 
 @dataclass(slots=True)

@@ -66,6 +66,7 @@ class Fold:
             finish_word=self._finish.word,
             stop_sequence=self._finish.stop_sequence,
             usage=self._usage,
+            trace=self._finish.trace,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 
@@ -59,6 +60,8 @@ class Reply:
     """As the wire said it: `end_turn`, `max_tokens` …"""
     usage: Usage
     stop_sequence: str | None = None
+    trace: Any = None
+    """What a guardrail tells of its work, where it was asked to; as the wire has it."""
 
     @property
     def text(self) -> str:

@@ -70,10 +70,15 @@ class OutputFormat:
 @dataclass(slots=True)
 class Guardrail:
     id: str
+    """"": the operator's, whatever it is."""
     version: str
     trace: str | None = None
     """`enabled`, `disabled` or `enabled_full`."""
     param: str = "guardrailConfig"
+    stream_mode: str | None = None
+    """`sync`: a stream is looked at before it is sent. `async`: while it is."""
+    tag_suffix: str | None = None
+    """Only what stands in tags with this ending is looked at."""
 
 
 @dataclass(slots=True)
@@ -115,6 +120,8 @@ class Request:
     """The client's own opaque name for its user; sent on hashed only."""
     service_tier: str | None = None
     """`priority`, `flex` or None for the default."""
+    latency: str | None = None
+    """`standard` or `optimized`; None leaves it to Bedrock."""
     metadata: dict[str, str] = field(default_factory=dict)
     """The client's own labels, for the operator's records."""
     guardrail: Guardrail | None = None

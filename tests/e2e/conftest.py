@@ -191,7 +191,7 @@ class Theatre:
         shared_file: Path | None = None,
     ) -> Iterator[Proxy]:
         config = msgspec.convert(options, Config)
-        key = config.auth.keys[0] if config.auth.keys else "any"
+        key = config.auth.secrets[0] if config.auth.keys else "any"
         with ExitStack() as stack:
             upstream = _Upstream(config, self.bedrock, identities, endpoint)
             port = self.backstage.run(self._start(config, upstream, shared_file, stack))

@@ -19,6 +19,20 @@ def guard(name: str = "emulatorguard", **more: Any) -> dict[str, Any]:
     return {"guardrailConfig": {"guardrailIdentifier": name, "guardrailVersion": "1", **more}}
 
 
+HEADERS = {"x-amzn-bedrock-guardrailidentifier": "emulatorguard", "x-amzn-bedrock-guardrailversion": "1"}
+
+
+def last_choice(reply: Any) -> dict[str, Any]:
+    """That of a whole answer, or of the chunk that finishes a streamed one."""
+    assert reply.status_code == 200, reply.text
+    if reply.headers["content-type"] == "application/json":
+        (choice,) = reply.json()["choices"]
+        return choice
+    chunks = [jsonio.decode(line.removeprefix("data: ")) for line in reply.text.splitlines() if line[:7] == "data: {"]
+    (finish,) = [choice for chunk in chunks for choice in chunk["choices"] if choice["finish_reason"]]
+    return finish
+
+
 def answer(client: Any, stream: bool, **fields: Any) -> tuple[str, str]:
     """(finish reason, text)."""
     if not stream:
@@ -71,6 +85,135 @@ def test_one_that_cannot_be_applied_refuses_the_request(proxy, model, stream, bo
     assert reply.status_code == 400, reply.text
     assert reply.json()["error"]["type"] == "invalid_request_error"
     assert "guardrail" in reply.json()["error"]["message"]
+
+
+@ALL
+@HOW
+@pytest.mark.parametrize("prompt", ["Hello there", "Say a forbidden word."], ids=["passed", "blocked"])
+@pytest.mark.parametrize("by", ["body", "headers"])
+def test_its_trace_is_told_to_who_asks(proxy, model, stream, prompt, by):
+    how = guard(trace="enabled") if by == "body" else {"headers": {**HEADERS, "x-amzn-bedrock-trace": "ENABLED"}}
+    choice = last_choice(proxy.chat(model, prompt, stream=stream, **how))
+    assert choice["finish_reason"] == ("stop" if prompt == "Hello there" else "content_filter")
+    told = choice["trace"]["guardrail"]
+    assessments = told["inputAssessment" if model == NOVA else "input"]["emulatorguard"]
+    assert ("wordPolicy" in assessments) == (prompt != "Hello there")
+    assert "trace" not in last_choice(proxy.chat(model, prompt, stream=stream, **guard()))
+    assert "trace" not in last_choice(proxy.chat(model, prompt, stream=stream, **guard(trace="disabled")))
+
+
+@ALL
+@HOW
+def test_by_headers(proxy, model, stream):
+    reply = proxy.chat(model, "Say a forbidden word.", headers=HEADERS, stream=stream)
+    assert last_choice(reply)["finish_reason"] == "content_filter"
+    reply = proxy.chat(model, headers={**HEADERS, "x-amzn-bedrock-guardrailidentifier": "gone"}, stream=stream)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+@ALL
+def test_a_stream_may_be_looked_at_while_it_is_sent(client, bedrock, model):
+    fields = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Say it."}],
+        "extra_headers": bedrock.script(text="It is forbidden."),
+    }
+    body = guard(streamProcessingMode="async")
+    assert answer(client, True, **fields, extra_body=body) == ("content_filter", "It is forbidden.")
+    body = guard(streamProcessingMode="sync")
+    assert answer(client, True, **fields, extra_body=body)[1] == "Sorry, the model's answer was blocked."
+
+
+@ALL
+def test_only_what_is_tagged_may_be_looked_at(proxy, bedrock, model):
+    tag = "amazon-bedrock-guardrails-guardContent_x1"
+    script = bedrock.script(text="Hello")
+    reply = proxy.chat(model, f"A forbidden word. <{tag}>Hello</{tag}>", script, **guard(tagSuffix="x1"))
+    if model == NOVA:
+        # Nothing is tagged there, so all of it is looked at.
+        assert reply.headers["x-bedrock-proxy-adapted"] == "guardrailConfig.tagSuffix=dropped"
+    assert last_choice(reply)["finish_reason"] == ("content_filter" if model == NOVA else "stop")
+
+
+CLAUDE_EVENTS = [
+    {"type": "message_start", "message": {"usage": {"input_tokens": 1, "output_tokens": 1}}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+    {"type": "message_stop"},
+]
+UNGUARDED: dict[str, dict[bool, Any]] = {
+    CLAUDE: {
+        True: {"events": CLAUDE_EVENTS},
+        False: {"raw": {"body": {"content": [], "usage": {"input_tokens": 1}, "stop_reason": "end_turn"}}},
+    },
+    LLAMA: {
+        True: {"events": [{"generation": "Hi", "stop_reason": "stop"}]},
+        False: {"raw": {"body": {"generation": "Hi", "stop_reason": "stop"}}},
+    },
+}
+
+
+@pytest.mark.parametrize("model", UNGUARDED)
+@HOW
+def test_an_answer_that_does_not_say_that_it_was_looked_at_is_none(proxy, bedrock, model, stream):
+    script = bedrock.script(**UNGUARDED[model][stream])
+    assert "Hi" in proxy.chat(model, headers=script, stream=True).text or not stream
+    reply = proxy.chat(model, headers=script, stream=stream, **guard())
+    if stream:
+        error = jsonio.decode(reply.text.splitlines()[-2].removeprefix("data: "))["error"]
+        assert 'finish_reason":"' not in reply.text
+    else:
+        error = reply.json()["error"]
+        assert reply.status_code == 502
+    assert error["code"] == "guardrail_not_applied"
+
+
+# What the operator has set.
+
+SET = {"id": "emulatorguard", "version": 1}
+PLACES: dict[str, dict[str, Any]] = {
+    "all": {"guardrail": SET},
+    "model": {"models": {name: {"guardrail": SET} for name in (CLAUDE, LLAMA, NOVA)}},
+    "key": {"auth": {"keys": [{"key": "guarded", "guardrail": SET}, "open"]}},
+}
+
+
+@ALL
+@HOW
+@pytest.mark.parametrize("place", PLACES)
+def test_the_operators_holds_without_being_asked_for(serve, model, stream, place):
+    proxy = serve(**PLACES[place])
+    blocked = proxy.chat(model, "Say a forbidden word.", stream=stream)
+    assert last_choice(blocked)["finish_reason"] == "content_filter"
+    assert last_choice(proxy.chat(model, stream=stream))["finish_reason"] == "stop"
+    traced = proxy.chat(model, stream=stream, guardrailConfig={"trace": "enabled"})
+    assert "guardrail" in last_choice(traced)["trace"]
+    same = proxy.chat(model, "Say a forbidden word.", stream=stream, **guard())
+    assert last_choice(same)["finish_reason"] == "content_filter"
+    for way in (guard("emulatoropen"), guard(streamProcessingMode="async"), guard(tagSuffix="x")):
+        error = proxy.chat(model, stream=stream, **way)
+        assert error.status_code == 400, error.text
+        assert (error.json()["error"]["param"], error.json()["error"]["code"]) == (
+            "guardrailConfig",
+            "guardrail_not_allowed",
+        )
+    other = proxy.chat(model, headers={**HEADERS, "x-amzn-bedrock-guardrailidentifier": "emulatoropen"})
+    assert (other.status_code, other.json()["error"]["code"]) == (400, "guardrail_not_allowed")
+
+
+def test_another_key_is_free_of_it(serve):
+    proxy = serve(**PLACES["key"])
+    headers = {"authorization": "Bearer open"}
+    for model in (CLAUDE, LLAMA, NOVA):
+        reply = proxy.chat(model, "Say a forbidden word.", headers=headers)
+        assert last_choice(reply)["finish_reason"] == "stop"
+        assert last_choice(proxy.chat(model, headers=headers, **guard("emulatoropen")))["finish_reason"] == "stop"
+
+
+@ALL
+def test_the_operators_own_that_is_not_there_refuses_everything(serve, model):
+    proxy = serve(guardrail={"id": "gone", "version": 1})
+    assert proxy.chat(model).status_code == 400
 
 
 # Prompt caching.

@@ -94,7 +94,9 @@ def _choice(index: int, reply: Reply, form: AnswerForm) -> dict[str, Any]:
         message["tool_calls"] = [_call(call, form) for call in calls]
     if form.shows_reasoning:
         _add_reasoning(message, reply)
-    return {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
+    choice = {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
+    # No field of OpenAI's; only who has asked for it gets it.
+    return choice if reply.trace is None else {**choice, "trace": reply.trace}
 
 
 def finish_word(reason: FinishReason, has_calls: bool, form: AnswerForm) -> str:

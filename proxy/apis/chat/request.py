@@ -6,7 +6,6 @@ beyond those go on as `extra`. Source: OpenAI's published OpenAPI document 2.3, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +16,12 @@ from proxy.apis.chat.output import parse_output
 from proxy.apis.chat.reasoning import Depth, parse_depth
 from proxy.apis.chat.tools import parse_tools
 from proxy.apis.chat.unknown import note_unknown
+from proxy.apis.guardrail import parse_guardrail
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.request import Guardrail, Request, Sampling
+from proxy.neutral.request import Request, Sampling
 
 _MAX_STOPS = 4
-_GUARDRAIL = re.compile(r"[a-z0-9]{1,64}|arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]{1,64}")
-_GUARDRAIL_VERSION = re.compile(r"[1-9][0-9]{0,7}|DRAFT", re.ASCII)
-"""As in the botocore 1.44 service model. They become headers."""
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _INT64 = (-(2**63), 2**63 - 1)
 _MOST_TOKENS = 2**31 - 1
@@ -48,6 +45,7 @@ _HANDLED = frozenset(
         "moderation",
         "n",
         "parallel_tool_calls",
+        "performanceConfig",
         "prediction",
         "presence_penalty",
         "prompt_cache_key",
@@ -120,11 +118,12 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
         has_parallel_tools=settings.is_parallel,
         output_format=parse_output(body, messages, adapted),
         metadata=_metadata(body),
-        guardrail=_guardrail(body, adapted),
+        guardrail=parse_guardrail(body, adapted),
         choices=fields.integer(body, "n", 1, max_choices) or 1,
         stream=stream,
         end_user=_end_user(body, spelled, adapted),
         service_tier=_service_tier(body, adapted),
+        latency=_latency(body, adapted),
         extra={name: value for name, value in body.items() if name not in _HANDLED and value is not None},
         spelled=spelled,
     )
@@ -200,6 +199,13 @@ def _service_tier(body: Mapping[str, Any], adapted: Adaptations) -> str | None:
     return tier if tier in ("flex", "priority") else None
 
 
+def _latency(body: Mapping[str, Any], adapted: Adaptations) -> str | None:
+    """Bedrock's own `performanceConfig`, as Converse has it."""
+    config = fields.mapping(body, "performanceConfig") or {}
+    note_unknown(config, {"latency"}, "performanceConfig", adapted)
+    return fields.word(config, "latency", ("standard", "optimized"), "performanceConfig")
+
+
 def _refuse_what_would_change_the_answer(body: Mapping[str, Any]) -> None:
     """These say what the answer must be, and nothing here can make it so. Their idle values pass."""
     for name in ("audio", "moderation", "web_search_options"):
@@ -256,31 +262,6 @@ def _metadata(body: Mapping[str, Any]) -> dict[str, str]:
                 raise fields.too_long(f"metadata.{key}", "string", 512, len(value))
             labels[key] = value
     return labels
-
-
-def _guardrail(body: Mapping[str, Any], adapted: Adaptations) -> Guardrail | None:
-    """Bedrock's own `guardrailConfig`, as Converse has it."""
-    config = fields.mapping(body, "guardrailConfig")
-    if config is None:
-        return None
-    path = "guardrailConfig"
-    note_unknown(config, {"guardrailIdentifier", "guardrailVersion", "trace"}, path, adapted)
-    guardrail_id = fields.string(config, "guardrailIdentifier", path)
-    version = fields.string(config, "guardrailVersion", path)
-    if not guardrail_id:
-        raise fields.missing(f"{path}.guardrailIdentifier")
-    if not version:
-        raise fields.missing(f"{path}.guardrailVersion")
-    for name, value, pattern in (
-        ("guardrailIdentifier", guardrail_id, _GUARDRAIL),
-        ("guardrailVersion", version, _GUARDRAIL_VERSION),
-    ):
-        if not pattern.fullmatch(value):
-            raise InvalidRequest(
-                f"Invalid '{path}.{name}': it is not one of Bedrock's.", param=f"{path}.{name}", code="invalid_value"
-            )
-    trace = fields.word(config, "trace", ("enabled", "disabled", "enabled_full"), path)
-    return Guardrail(guardrail_id, version, trace, path)
 
 
 def _unsupported(name: str) -> UnsupportedParameter:

@@ -169,7 +169,8 @@ class _Choice:
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
         reason = finish_word(event.reason, self._calls > 0, self._form).encode()
-        out.append(b'%b{},"finish_reason":"%b"}]%b' % (self.head, reason, self._tail))
+        trace = b"" if event.trace is None else b',"trace":%b' % _encode(event.trace)
+        out.append(b'%b{},"finish_reason":"%b"%b}]%b' % (self.head, reason, trace, self._tail))
 
     def _count(self, event: UsageReport, out: list[bytes]) -> None:
         self.usage = event.usage

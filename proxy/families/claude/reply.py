@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.invoke import INTERVENED
+from proxy.families.invoke import INTERVENED, check_guarded
 from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 from proxy.neutral.reply import FinishReason, Reply, Usage
@@ -29,6 +30,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
         "model_context_window_exceeded": FinishReason.LENGTH,
         "tool_use": FinishReason.TOOL_USE,
         "refusal": FinishReason.FILTERED,
+        "guardrail_intervened": FinishReason.FILTERED,
         # The turn is not over: to be sent again, it would go on.
         "pause_turn": FinishReason.LENGTH,
         "compaction": FinishReason.LENGTH,
@@ -69,6 +71,7 @@ class _Answer(msgspec.Struct):
     stop_reason: str
     stop_sequence: str | None = None
     guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+    trace: Any = msgspec.field(default=None, name="amazon-bedrock-trace")
 
 
 _read = msgspec.json.Decoder(_Answer).decode
@@ -89,6 +92,7 @@ def parse(body: bytes, call: Call) -> Reply:
         answer = _read(body)
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
+    check_guarded(call, answer.guardrail_action)
     blocks, has_answered = _blocks(answer.content, call)
     finish = finish_reason(answer.stop_reason, answer.guardrail_action)
     if has_answered and finish is FinishReason.TOOL_USE and not any(isinstance(block, ToolUse) for block in blocks):
@@ -107,6 +111,7 @@ def parse(body: bytes, call: Call) -> Reply:
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
             reasoning_tokens=details.thinking_tokens or 0,
         ),
+        trace=answer.trace if call.is_traced else None,
     )
 
 

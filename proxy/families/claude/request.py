@@ -20,7 +20,7 @@ from proxy.families.call import Call
 from proxy.families.claude.content import ContentWriter, is_blank, is_own_thought
 from proxy.families.claude.thinking import Plan, off, plan
 from proxy.families.claude.tools import must_answer, must_call, tool_fields
-from proxy.families.invoke import invoke_headers
+from proxy.families.invoke import guardrail_fields, invoke_headers
 from proxy.families.tool_names import ToolNames
 from proxy.families.turns import arrange
 from proxy.neutral.adaptations import Adaptations
@@ -63,6 +63,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         "max_tokens": max_tokens,
         "messages": messages,
         **tools.body,
+        **guardrail_fields(request, adapted),
     }
     system += [{"type": "text", "text": instruction} for instruction in tools.instructions]
     if system:
@@ -79,6 +80,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     return Call(
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
+        guardrail=request.guardrail,
         # Claude refuses a stop sequence of white space alone.
         stops=[stop for stop in request.sampling.stop if not stop.strip()],
         names=ToolNames.of(request),
@@ -164,7 +166,7 @@ def _extra(
             continue  # it is the plan
         elif name in _NATIVE_FIELDS:
             body[name] = value
-        elif name != "performanceConfig":
+        else:
             adapted.drop_unknown(name)
     if config:
         body["output_config"] = config

@@ -19,7 +19,7 @@ from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
-from proxy.families.invoke import INTERVENED, Metrics, chunk
+from proxy.families.invoke import INTERVENED, Metrics, check_guarded, chunk
 from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -69,6 +69,7 @@ class _Event(msgspec.Struct):
     usage: WireUsage | None = None
     metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
     guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+    trace: Any = msgspec.field(default=None, name="amazon-bedrock-trace")
 
 
 _read = msgspec.json.Decoder(_Event).decode
@@ -92,6 +93,7 @@ class ClaudeStream:
 
     __slots__ = (
         "_answer_tool",
+        "_asked",
         "_calls",
         "_guardrail_action",
         "_has_answered",
@@ -102,6 +104,7 @@ class ClaudeStream:
         "_output_size",
         "_stop_sequence",
         "_talk",
+        "_trace",
         "_unwrapper",
         "_usage",
         "_word",
@@ -109,6 +112,7 @@ class ClaudeStream:
     )
 
     def __init__(self, call: Call) -> None:
+        self._asked = call
         self._names = call.names
         self._answer_tool = call.answer_tool
         self._unwrapper = Unwrapper(call.answer_key) if call.answer_key is not None else None
@@ -124,6 +128,7 @@ class ClaudeStream:
         self._word: str | None = None
         self._stop_sequence: str | None = None
         self._guardrail_action: str | None = None
+        self._trace: Any = None
         self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
@@ -140,8 +145,8 @@ class ClaudeStream:
                 event = _read(inner)
             except jsonio.UNREADABLE as error:
                 raise UpstreamBroken(f"Bedrock sent a Claude event that cannot be read: {error}") from None
-            if event.guardrail_action == INTERVENED:
-                self._guardrail_action = INTERVENED
+            if event.guardrail_action is not None:
+                self._heed(event)
             delta = event.delta
             if event.type == "content_block_delta" and delta is not None and delta.type == "text_delta":
                 if self._open is not BlockKind.TEXT or self._is_answering:
@@ -163,6 +168,13 @@ class ClaudeStream:
         """For an answer that is ended early. Claude counts its output at the end only: till then it is estimated."""
         output_tokens = max(self._usage.output_tokens, -(-self._output_size // _CHARACTERS_A_TOKEN))
         return replace(self._usage, output_tokens=output_tokens, is_estimate=True)
+
+    def _heed(self, event: _Event) -> None:
+        """What a guardrail says; its trace comes beside it."""
+        if self._guardrail_action != INTERVENED:
+            self._guardrail_action = event.guardrail_action
+        if self._asked.is_traced:
+            self._trace = event.trace or self._trace
 
     def _rare(self, event: _Event, inner: bytes, out: list[Event]) -> None:
         match event.type:
@@ -308,6 +320,7 @@ class ClaudeStream:
     def _end(self, out: list[Event]) -> None:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
+        check_guarded(self._asked, self._guardrail_action)
         self._stop_block(out)
         if not self._has_answered:
             self._release_talk(out)
@@ -316,7 +329,7 @@ class ClaudeStream:
         reason = finish_reason(self._word, self._guardrail_action)
         if reason is FinishReason.TOOL_USE and self._has_answered and not self._calls:
             reason = FinishReason.STOP
-        out.append(Finish(reason, self._word, self._stop_sequence))
+        out.append(Finish(reason, self._word, self._stop_sequence, self._trace))
 
 
 def _read_error(inner: bytes) -> dict[str, Any]:

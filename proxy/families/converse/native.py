@@ -28,7 +28,7 @@ NATIVE_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
 _TOP_K: Mapping[str, str] = MappingProxyType(
     {"amazon": "inferenceConfig.topK", "anthropic": "top_k", "cohere": "k", "mistral": "top_k"}
 )
-_PASSED_ON = ("additionalModelRequestFields", "additionalModelResponseFieldPaths", "performanceConfig")
+_PASSED_ON = ("additionalModelRequestFields", "additionalModelResponseFieldPaths")
 """Members of Converse's own body that a client may send; `request.py` takes them."""
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")

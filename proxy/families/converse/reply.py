@@ -88,6 +88,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     stop_reason: str
     usage: WireUsage
     additional_model_response_fields: Any = None
+    trace: Any = None
 
 
 _read = msgspec.json.Decoder(_Answer).decode
@@ -110,6 +111,7 @@ def parse(body: bytes, call: Call) -> Reply:
         finish_word=answer.stop_reason,
         stop_sequence=stop_sequence(answer.additional_model_response_fields),
         usage=count(answer.usage, answer.additional_model_response_fields),
+        trace=answer.trace if call.is_traced else None,
     )
 
 

@@ -10,7 +10,6 @@ AWS Bedrock user guide, "Supported models and features" of the Converse API, 202
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from proxy.families.converse import native, tools
 from proxy.families.converse.caching import CachePoints
 from proxy.families.converse.content import ContentWriter
 from proxy.families.converse.turns import fold_system, move_attachments, part_results
+from proxy.families.labels import labels
 from proxy.families.tool_names import ToolNames
 from proxy.families.turns import Turn, arrange
 from proxy.neutral.adaptations import Adaptations
@@ -29,9 +29,6 @@ from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
 from proxy.neutral.request import Guardrail, Request, Role
 from proxy.routing.catalog import Feature, Model
 
-_LABEL = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]*")
-_LONGEST_LABEL = 256
-_MOST_LABELS = 16
 _MOST_PATHS = 10
 _NO_USER_BEHIND_RESULTS = frozenset({"mistral", "writer"})
 """Providers whose models refuse a user's word right behind a tool's: "Unexpected role 'user' after role 'tool'"."""
@@ -80,12 +77,15 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         body["outputConfig"] = plan.output
     if fields := {**plan.native, **fields}:
         body["additionalModelRequestFields"] = fields
-    body |= _around(request, model, fields, native_stops, adapted)
+    can_stream = model.streams and (plan.config is None or model.streams_tools)
+    is_streamed = request.stream and can_stream
+    body |= _around(request, model, fields, native_stops, adapted, is_streamed=is_streamed)
     _drop_what_bedrock_lacks(request, adapted)
     return Call(
         body=jsonio.encode(body),
         stops=[stop for stop in request.sampling.stop if stop not in native_stops],
-        can_stream=model.streams and (plan.config is None or model.streams_tools),
+        can_stream=can_stream,
+        guardrail=request.guardrail,
         names=ToolNames.of(request),
         answer_tool=plan.answer_tool,
     )
@@ -172,26 +172,25 @@ def _sampling(request: Request, model: Model, adapted: Adaptations) -> dict[str,
 
 
 def _around(
-    request: Request, model: Model, fields: dict[str, Any], stops: list[str], adapted: Adaptations
+    request: Request,
+    model: Model,
+    fields: dict[str, Any],
+    stops: list[str],
+    adapted: Adaptations,
+    *,
+    is_streamed: bool,
 ) -> dict[str, Any]:
     """The members of the body that say nothing to the model itself."""
     around: dict[str, Any] = {}
     if request.guardrail is not None:
-        around["guardrailConfig"] = _guardrail(request.guardrail)
-    labels = _labels(request, adapted)
-    if labels:
-        around["requestMetadata"] = labels
+        around["guardrailConfig"] = _guardrail(request.guardrail, is_streamed, adapted)
+    taken = labels(request, adapted)
+    if taken:
+        around["requestMetadata"] = taken
     if request.service_tier is not None:
         around["serviceTier"] = {"type": request.service_tier}
-    performance = request.extra.get("performanceConfig")
-    if performance is not None:
-        latency = performance.get("latency") if isinstance(performance, dict) else None
-        if latency not in ("standard", "optimized"):
-            raise InvalidRequest(
-                'Invalid value for \'performanceConfig\': expected {"latency": "standard"} or "optimized".',
-                param="performanceConfig",
-            )
-        around["performanceConfig"] = {"latency": latency}
+    if request.latency is not None:
+        around["performanceConfig"] = {"latency": request.latency}
     paths = _paths(request)
     if model.provider == "anthropic":
         if stops:
@@ -203,20 +202,18 @@ def _around(
     return around
 
 
-def _guardrail(guardrail: Guardrail) -> dict[str, str]:
+def _guardrail(guardrail: Guardrail, is_streamed: bool, adapted: Adaptations) -> dict[str, str]:
+    """`streamProcessingMode` is a member of the stream's body alone."""
     config = {"guardrailIdentifier": guardrail.id, "guardrailVersion": guardrail.version}
-    return config if guardrail.trace is None else {**config, "trace": guardrail.trace}
-
-
-def _labels(request: Request, adapted: Adaptations) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for key, value in request.metadata.items():
-        fits = 0 < len(key) <= _LONGEST_LABEL and len(value) <= _LONGEST_LABEL
-        if fits and _LABEL.fullmatch(key) and _LABEL.fullmatch(value) and len(labels) < _MOST_LABELS:
-            labels[key] = value
-        else:
-            adapted.drop(f"metadata.{key}", "Bedrock does not take it as request metadata.")
-    return labels
+    if guardrail.trace is not None:
+        config["trace"] = guardrail.trace
+    if guardrail.stream_mode is not None and is_streamed:
+        config["streamProcessingMode"] = guardrail.stream_mode
+    elif guardrail.stream_mode == "async":
+        adapted.drop(f"{guardrail.param}.streamProcessingMode", "It is for streams.")
+    if guardrail.tag_suffix is not None:
+        adapted.drop(f"{guardrail.param}.tagSuffix", "Here the whole conversation is looked at.")
+    return config
 
 
 def _paths(request: Request) -> list[str]:

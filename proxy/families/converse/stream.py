@@ -4,8 +4,8 @@
 
 Text and reasoning come without a start; the count comes last. The answer is told to be finished at `messageStop`, with an
 estimate that `metadata` replaces. It is over with `metadata`; a stream that closes between the two is whole as well, and
-what fails between them is told, since a guardrail may still object. Source: botocore 1.44 service model
-(`ConverseStreamOutput`).
+what fails between them is told, since a guardrail may still object. Where its trace is asked for, the
+finish waits for `metadata`, which brings it. Source: botocore 1.44 service model (`ConverseStreamOutput`).
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class _Payload(msgspec.Struct, rename="camel"):
     stop_reason: str | None = None
     additional_model_response_fields: Any = None
     usage: WireUsage | None = None
+    trace: Any = None
 
 
 _read = msgspec.json.Decoder(_Payload).decode
@@ -87,6 +88,7 @@ class ConverseStream:
     __slots__ = (
         "_additional",
         "_call",
+        "_finished",
         "_has_answer",
         "_has_arguments",
         "_has_calls",
@@ -114,6 +116,7 @@ class ConverseStream:
         self._has_answer = self._has_arguments = self._has_calls = self._has_text = False
         self._held: list[Event] = []  # text that is the answer only if no call of the answer tool follows
         self._is_stopped = False
+        self._finished: Finish | None = None  # that waits for the trace of a guardrail
         self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
@@ -134,7 +137,7 @@ class ConverseStream:
         return out
 
     def close(self) -> None:
-        if not self._is_stopped:
+        if not self._is_stopped or self._finished is not None:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
         self.is_ended = True
 
@@ -267,12 +270,20 @@ class ConverseStream:
         self.is_ended = self._usage is not None
         if self._usage is None:
             out.append(UsageReport(self.usage_so_far()))
-        out.append(Finish(reason, payload.stop_reason, stop_sequence(self._additional)))
+        finish = Finish(reason, payload.stop_reason, stop_sequence(self._additional))
+        if self._call.is_traced and not self.is_ended:
+            self._finished = finish
+        else:
+            out.append(finish)
 
     def _end(self, payload: _Payload, out: list[Event]) -> None:
         if payload.usage is not None:
             self._usage = count(payload.usage, self._additional)
             out.append(UsageReport(self._usage))
+        if self._finished is not None:
+            self._finished.trace = payload.trace
+            out.append(self._finished)
+            self._finished = None
         self.is_ended = self._is_stopped
 
 

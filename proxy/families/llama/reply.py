@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.invoke import INTERVENED, Metrics
+from proxy.families.invoke import INTERVENED, Metrics, check_guarded
 from proxy.families.llama.answer import AnswerText, expected
 from proxy.neutral.events import Finish, UsageReport
 from proxy.neutral.fold import Fold
@@ -35,6 +36,7 @@ class Answer(msgspec.Struct):
     stop_reason: str | None = None
     metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
     guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
+    trace: Any = msgspec.field(default=None, name="amazon-bedrock-trace")
 
 
 _read = msgspec.json.Decoder(Answer).decode
@@ -65,11 +67,12 @@ def parse(body: bytes, call: Call) -> Reply:
     answer = read(body)
     if answer.stop_reason is None or answer.generation is None:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
+    check_guarded(call, answer.guardrail_action)
     told = expected(call)
     text, fold = AnswerText(told, call.answer_token), Fold()
     fold.feed(text.feed(without_end_token(answer.generation, told.end_tokens)))
     fold.feed(text.close())
     fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])
     reason = finish_reason(answer.stop_reason, answer.guardrail_action, has_calls=text.has_calls)
-    fold.feed([Finish(reason, answer.stop_reason)])
+    fold.feed([Finish(reason, answer.stop_reason, trace=answer.trace if call.is_traced else None)])
     return fold.reply()

@@ -16,7 +16,7 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families import sampling
 from proxy.families.call import Call
-from proxy.families.invoke import invoke_headers
+from proxy.families.invoke import guardrail_fields, invoke_headers
 from proxy.families.llama.answer import Expected
 from proxy.families.llama.history import History
 from proxy.families.llama.template import TEMPLATES, HeaderTemplate
@@ -42,7 +42,11 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
             adapted.change("tool_choice", "auto-and-asked-for", "The answer has begun already, and not with a call.")
     template = TEMPLATES[model.template]
     prompt = template.render(turns, adapted, told.prefill)
-    body: dict[str, Any] = {"prompt": prompt, "max_gen_len": _max_gen_len(request, model, prompt, adapted)}
+    body: dict[str, Any] = {
+        "prompt": prompt,
+        "max_gen_len": _max_gen_len(request, model, prompt, adapted),
+        **guardrail_fields(request, adapted),
+    }
     temperature = sampling.temperature(request, adapted)
     if temperature is not None:
         body["temperature"] = temperature
@@ -57,6 +61,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     return Call(
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
+        guardrail=request.guardrail,
         stops=request.sampling.stop,
         is_bare_json=request.output_format is not None,
         reading=Expected(
@@ -134,8 +139,7 @@ def _drop_what_llama_lacks(request: Request, adapted: Adaptations) -> None:
     if request.sampling.reasoning_effort not in (None, "none") or request.sampling.reasoning_tokens is not None:
         adapted.drop(request.param("reasoning_effort"), "This model does not reason.")
     for name in request.extra:
-        if name != "performanceConfig":
-            adapted.drop_unknown(name)
+        adapted.drop_unknown(name)
     if request.end_user is not None:
         adapted.drop(request.param("end_user"), "It is not told who asks.")
 

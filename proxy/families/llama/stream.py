@@ -10,11 +10,12 @@ The prompt is counted in the first piece only, the answer cumulatively in every 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.invoke import INTERVENED, chunk
+from proxy.families.invoke import INTERVENED, check_guarded, chunk
 from proxy.families.llama.answer import AnswerText, expected
 from proxy.families.llama.reply import Answer, finish_reason, read, without_end_token
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
@@ -24,15 +25,28 @@ from proxy.neutral.reply import Usage
 class LlamaStream:
     """One per answer. It takes frames as they come and gives the events they make."""
 
-    __slots__ = ("_answer", "_end_tokens", "_guardrail_action", "_held", "_usage", "is_ended")
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_end_tokens",
+        "_guardrail_action",
+        "_held",
+        "_trace",
+        "_usage",
+        "_word",
+        "is_ended",
+    )
 
     def __init__(self, call: Call) -> None:
         told = expected(call)
+        self._asked = call
         self._answer = AnswerText(told, call.answer_token)
         self._end_tokens = told.end_tokens
         self._usage = Usage()
         self._held = ""
+        self._word: str | None = None
         self._guardrail_action: str | None = None
+        self._trace: Any = None
         self.is_ended = False
 
     def feed(self, frames: list[Frame]) -> list[Event]:
@@ -53,11 +67,17 @@ class LlamaStream:
             if self._held or "<" in text:
                 text = self._hold_back_end_token(text)
             out += self._answer.feed(text)
-            if piece.stop_reason is not None:
-                self._end(piece.stop_reason, out)
+            word = piece.stop_reason or self._word
+            if word is not None:
+                self._word = word
+                # An answer that has to have passed a guardrail is over when it says so, perhaps a piece later.
+                if self._asked.guardrail is None or self._guardrail_action is not None:
+                    self._end(word, out)
         return out
 
     def close(self) -> None:
+        if self._word is not None:
+            check_guarded(self._asked, self._guardrail_action)
         if not self.is_ended:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
 
@@ -70,11 +90,18 @@ class LlamaStream:
             usage.output_tokens = piece.generation_token_count
         if piece.prompt_token_count:
             usage.input_tokens = piece.prompt_token_count
-        if piece.guardrail_action == INTERVENED:
-            self._guardrail_action = INTERVENED
+        if piece.guardrail_action is not None:
+            self._heed(piece)
         if piece.metrics is not None:
             usage.input_tokens = max(usage.input_tokens, piece.metrics.input_token_count)
             usage.output_tokens = max(usage.output_tokens, piece.metrics.output_token_count)
+
+    def _heed(self, piece: Answer) -> None:
+        """What a guardrail says; its trace comes beside it."""
+        if self._guardrail_action != INTERVENED:
+            self._guardrail_action = piece.guardrail_action
+        if self._asked.is_traced:
+            self._trace = piece.trace or self._trace
 
     def _hold_back_end_token(self, text: str) -> str:
         """An end-of-turn token that leaks stands at the very end of an answer, whole or in pieces."""
@@ -93,4 +120,4 @@ class LlamaStream:
         self.is_ended = True
         out.append(UsageReport(replace(self._usage)))
         reason = finish_reason(word, self._guardrail_action, has_calls=self._answer.has_calls)
-        out.append(Finish(reason, word))
+        out.append(Finish(reason, word, trace=self._trace))

@@ -565,7 +565,15 @@ def test_a_guardrail() -> None:
     assert adapted(guardrailConfig=config) == ""
     assert parsed(guardrailConfig=None).guardrail is None
     assert "guardrailConfig" not in parsed(guardrailConfig=config).extra
-    assert adapted(guardrailConfig={**config, "tagSuffix": "x"}) == "guardrailConfig.tagSuffix=dropped"
+    assert adapted(guardrailConfig={**config, "scope": "x"}) == "guardrailConfig.scope=dropped"
+
+
+def test_latency() -> None:
+    assert parsed(performanceConfig={"latency": "optimized"}).latency == "optimized"
+    assert parsed(performanceConfig={}).latency is parsed(performanceConfig=None).latency is None
+    assert adapted(performanceConfig={"latency": "standard", "more": 1}) == "performanceConfig.more=dropped"
+    assert refused_with(performanceConfig="fast") == invalid_type("performanceConfig", "an object", "a string")
+    assert refused_with(performanceConfig={"latency": "fast"})[1:] == ("performanceConfig.latency", "invalid_value")
 
 
 @pytest.mark.parametrize(

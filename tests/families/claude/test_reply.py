@@ -15,12 +15,13 @@ DOCUMENTED = {
     "model_context_window_exceeded": FinishReason.LENGTH,
     "tool_use": FinishReason.TOOL_USE,
     "refusal": FinishReason.FILTERED,
+    # Beside amazon-bedrock-guardrailAction, which says it of every model.
+    "guardrail_intervened": FinishReason.FILTERED,
     "pause_turn": FinishReason.LENGTH,
     "compaction": FinishReason.LENGTH,
 }
 
 CONVERSE_ONLY = {
-    "guardrail_intervened",  # InvokeModel says it beside the answer, in amazon-bedrock-guardrailAction
     "content_filtered",
     "malformed_model_output",
     "malformed_tool_use",

@@ -12,7 +12,7 @@ def test_headers(claude: Any) -> None:
             guardrail=Guardrail("gr-1", "DRAFT", "enabled_full"),
             metadata={"team": "blue"},
             service_tier="priority",
-            extra={"performanceConfig": {"latency": "optimized"}},
+            latency="optimized",
         ),
         "sonnet-4-5",
         is_strict=True,
@@ -29,12 +29,14 @@ def test_headers(claude: Any) -> None:
 
 
 def test_headers_that_cannot_be(claude: Any) -> None:
-    for extra in ({"performanceConfig": {"latency": "x"}}, {"performanceConfig": "optimized"}):
-        built = claude.build(claude.asked(extra=extra), "sonnet-4-5")
-        assert (built.call.headers, built.adapted) == ({}, "performanceConfig=dropped")
-    for metadata in ({"a": "é"}, {"a": "x" * 257}, {f"k{n}": "x" * 250 for n in range(40)}):
-        built = claude.build(claude.asked(metadata=metadata), "sonnet-4-5")
-        assert (built.call.headers, built.adapted) == ({}, "metadata=dropped")
+    built = claude.build(claude.asked(metadata={f"k{n}{'x' * 60}": "\n" * 256 for n in range(16)}), "sonnet-4-5")
+    assert (built.call.headers, built.adapted) == ({}, "metadata=dropped")
+    for metadata, param in (({"é": "a"}, "metadata.?"), ({"a": "x" * 257}, "metadata.a"), ({"": "x"}, "metadata.")):
+        built = claude.build(claude.asked(metadata={**metadata, "team": "blue"}), "sonnet-4-5")
+        assert (built.call.headers, built.adapted) == (
+            {"x-amzn-bedrock-request-metadata": '{"team":"blue"}'},
+            f"{param}=dropped",
+        )
     assert claude.build(claude.asked(guardrail=Guardrail("g", "1")), "sonnet-4-5").call.headers == {
         "x-amzn-bedrock-guardrailidentifier": "g",
         "x-amzn-bedrock-guardrailversion": "1",

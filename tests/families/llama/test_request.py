@@ -50,8 +50,7 @@ def test_what_llama_lacks(llama: Any) -> None:
     for sampling in (Sampling(reasoning_effort="low"), Sampling(reasoning_tokens=2000)):
         assert llama.build(llama.asked(sampling=sampling), "3-3").adapted == "reasoning_effort=dropped"
     assert llama.build(llama.asked(sampling=Sampling(reasoning_effort="none")), "3-3", is_strict=True).adapted == ""
-    extra = {"top_k": 5, "performanceConfig": {"latency": "optimized"}}
-    built = llama.build(llama.asked(extra=extra, end_user="me"), "3-3")
+    built = llama.build(llama.asked(extra={"top_k": 5}, latency="optimized", end_user="me"), "3-3")
     assert built.adapted == "top_k=dropped, end_user=dropped"
     assert built.call.headers == {"x-amzn-bedrock-performanceconfig-latency": "optimized"}
 
