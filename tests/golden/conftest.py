@@ -74,6 +74,8 @@ class Golden:
         raw = self.json(path) if path.exists() else {}
         if "names" in raw:
             raw["names"] = ToolNames(raw["names"])
+        if "guardrail" in raw:
+            raw["guardrail"] = Guardrail(**raw["guardrail"])
         if "reading" in raw:
             raw["reading"] = Expected(**{"names": raw.get("names", ToolNames(())), **raw["reading"]})
         return Call(b"", **raw)

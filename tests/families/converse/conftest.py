@@ -41,12 +41,13 @@ class Converse:
     def build(self, request: Request, model: Model, adapted: Adaptations | None = None) -> Call:
         """The call, once botocore has nothing to say against its body."""
         call = FAMILY.build(request, model, Adaptations() if adapted is None else adapted)
-        self.check(jsonio.decode(call.body))
+        self.check(jsonio.decode(call.body), is_stream=request.stream and call.can_stream)
         return call
 
-    def check(self, body: Any) -> None:
-        """Raises `AssertionError` for a body that the service model does not allow, for either operation."""
-        for operation in ("Converse", "ConverseStream"):
+    def check(self, body: Any, *, is_stream: bool = False) -> None:
+        """Raises `AssertionError` for a body that the service model does not allow: what may be sent whole may be sent
+        for a stream as well, where the proxy matches the stops."""
+        for operation in ("ConverseStream",) if is_stream else ("Converse", "ConverseStream"):
             shape = SERVICE.operation_model(operation).input_shape
             report = ParamValidator().validate({"modelId": "a.b", **body}, shape)
             assert not report.has_errors(), report.generate_report()

@@ -5,7 +5,8 @@
     answers/<case>.json    {"call"?, "body", "reply"} or {"call"?, "body", "error"}
     unfolding/<case>.json  {"call"?, "frames": [[event type, payload], …], "events"} and "error" where it ends in one
 
-`facts` replace those of the catalogue. `call` is {"tools", "answer_tool"}: client names, and the tool that is the answer.
+`facts` replace those of the catalogue. `call` is {"tools", "answer_tool", "guardrail"}: client names, the tool that is the
+answer, and what the answer has to have passed.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from proxy.families.converse import FAMILY
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.fold import Fold
+from proxy.neutral.request import Guardrail
 
 GOLDEN = Path(__file__).parents[2] / "golden/converse"
 BODIES = sorted(GOLDEN.glob("bodies/*.json"))
@@ -36,7 +38,12 @@ def stem(case: Path) -> str:
 
 def call_of(case: dict[str, Any]) -> Call:
     given = case.get("call", {})
-    return Call(b"", names=ToolNames(given.get("tools", ())), answer_tool=given.get("answer_tool"))
+    return Call(
+        b"",
+        names=ToolNames(given.get("tools", ())),
+        answer_tool=given.get("answer_tool"),
+        guardrail=Guardrail(**given["guardrail"]) if "guardrail" in given else None,
+    )
 
 
 @pytest.mark.parametrize("path", BODIES, ids=stem)
