@@ -82,12 +82,14 @@ class ChatStream:
 class _Choice:
     __slots__ = (
         "_arguments",
+        "_arguments_head",
         "_calls",
         "_form",
         "_is_custom",
         "_open",
         "_tail",
         "_thought",
+        "_thought_pieces",
         "_thoughts",
         "head",
         "usage",
@@ -102,7 +104,9 @@ class _Choice:
         self._calls = 0
         self._is_custom = False
         self._arguments: list[str] = []
+        self._arguments_head = b""
         self._thought = Reasoning("")
+        self._thought_pieces: list[str] = []
         self._thoughts = 0
 
     def send(self, events: list[Event]) -> bytes:
@@ -124,6 +128,7 @@ class _Choice:
         self._open = event.kind
         if event.kind is BlockKind.REASONING:
             self._thought = Reasoning("")
+            self._thought_pieces = []
         elif event.kind is BlockKind.TOOL_USE:
             self._calls += 1
             self._arguments = []
@@ -135,6 +140,8 @@ class _Choice:
                 self._call({"id": event.id, "type": "custom", "custom": {"name": event.name, "input": ""}}, out)
             else:
                 self._call({"id": event.id, "type": "function", "function": {"name": event.name, "arguments": ""}}, out)
+                call = b'{"tool_calls":[{"index":%d,"function":{"arguments":' % (self._calls - 1)
+                self._arguments_head = self.head + call
 
     def _call(self, fragment: dict[str, Any], out: list[bytes]) -> None:
         self._delta({"tool_calls": [{"index": self._calls - 1, **fragment}]}, out)
@@ -144,14 +151,19 @@ class _Choice:
             # Bare text out of a JSON string: it can be had when the string is whole.
             self._arguments.append(event.text)
         elif not self._form.has_functions:
-            self._call({"function": {"arguments": event.text}}, out)
+            piece = _encode(event.text)
+            out.append(b'%b%b}}]},"finish_reason":null}]%b' % (self._arguments_head, piece, self._tail))
         elif self._calls == 1:
             self._delta({"function_call": {"arguments": event.text}}, out)
 
     def _reasoning(self, event: ReasoningDelta, out: list[bytes]) -> None:
-        self._thought.text += event.text
+        self._thought_pieces.append(event.text)
         if self._form.shows_reasoning:
-            self._delta({"reasoning_content": event.text, "reasoning": event.text}, out)
+            piece = _encode(event.text)
+            out.append(
+                b'%b{"reasoning_content":%b,"reasoning":%b},"finish_reason":null}]%b'
+                % (self.head, piece, piece, self._tail)
+            )
 
     def _seal(self, event: ReasoningSeal, out: list[bytes]) -> None:
         self._thought.signature += event.signature
@@ -162,6 +174,7 @@ class _Choice:
             self._call({"custom": {"input": free_text("".join(self._arguments))}}, out)
             self._is_custom = False
         elif self._open is BlockKind.REASONING and self._form.shows_reasoning and self._thought.is_sealed:
+            self._thought.text = "".join(self._thought_pieces)
             # OpenAI's SDK puts lists together by the index of their items, and fails where a second one has none.
             self._delta({"thinking_blocks": [{"index": self._thoughts, **sealed_block(self._thought)}]}, out)
             self._thoughts += 1
