@@ -20,22 +20,23 @@ _REFUSED = "refused-by-model"
 class ThoughtWatch:
     """Call id -> the sealed thoughts between the call before it, or the beginning, and itself. Cheap where there are none."""
 
-    __slots__ = ("_thought", "_waiting", "thoughts")
+    __slots__ = ("_pieces", "_thought", "_waiting", "thoughts")
 
     def __init__(self) -> None:
         self._thought: Reasoning | None = None
+        self._pieces: list[str] = []
         self._waiting: list[Reasoning] = []
         self.thoughts: dict[str, list[Reasoning]] = {}
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
             if isinstance(event, ReasoningDelta):
-                if self._thought is not None:
-                    self._thought.text += event.text
+                self._pieces.append(event.text)
             elif isinstance(event, BlockStart):
                 self._thought = None
                 if event.kind is BlockKind.REASONING:
                     self._thought = Reasoning("")
+                    self._pieces = []
                 elif event.kind is BlockKind.TOOL_USE and self._waiting:
                     self.thoughts[event.id] = self._waiting
                     self._waiting = []
@@ -44,6 +45,7 @@ class ThoughtWatch:
                 self._thought.redacted += event.redacted
             elif isinstance(event, BlockStop) and self._thought is not None:
                 if self._thought.is_sealed:
+                    self._thought.text = "".join(self._pieces)
                     self._waiting.append(self._thought)
                 self._thought = None
 
