@@ -41,6 +41,25 @@ def temperature(request: Request, adapted: Adaptations) -> float | None:
     return asked
 
 
+def temperature_and_top_p(request: Request, model: Model, adapted: Adaptations) -> tuple[float | None, float | None]:
+    """What of the two the model takes. 1 is every model's default: where only one may go out, it is the one to spare."""
+    top_p = request.sampling.top_p
+    if model.sampling == "none":
+        if request.sampling.temperature not in (None, 1):
+            adapted.drop("temperature", "This model chooses its own sampling.")
+        if top_p not in (None, 1):
+            adapted.drop("top_p", "This model chooses its own sampling.")
+        return None, None
+    chosen = temperature(request, adapted)
+    if model.sampling == "any" or chosen is None or top_p is None:
+        return chosen, top_p
+    if chosen == 1 and top_p != 1:
+        return None, top_p
+    if top_p != 1:
+        adapted.drop("top_p", "This model takes temperature or top_p, not both.")
+    return chosen, None
+
+
 def drop_what_bedrock_lacks(request: Request, adapted: Adaptations) -> None:
     """`seed` and the penalties exist on no model of ours. A penalty of 0 is the default and needs no word."""
     sampling = request.sampling

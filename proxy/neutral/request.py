@@ -130,5 +130,14 @@ class Request:
     spelled: dict[str, str] = field(default_factory=dict)
     """What the client called a field when not by its name here: `{"max_tokens": "max_completion_tokens"}`."""
 
+    @property
+    def offers_tools(self) -> bool:
+        return bool(self.tools) and self.tool_choice is not ToolChoice.NONE
+
+    @property
+    def must_call(self) -> bool:
+        """Does the client insist on a call?"""
+        return bool(self.tools) and self.tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED)
+
     def param(self, name: str) -> str:
         return self.spelled.get(name, name)

@@ -82,14 +82,16 @@ def test_strict_refuses_what_would_be_adapted(wanted: Path, golden: Any) -> None
     model = Catalog.load().find(expected["model"])
     assert model is not None
     request = golden.request(wanted.parent / "neutral.json")
-    if not expected["adapted"]:
+    # What only tells the client something refuses nothing.
+    changed = [part for part in expected["adapted"].split(", ") if part and not part.endswith("=without-thoughts")]
+    if not changed:
         call = FAMILIES[model.family].build(request, model, Adaptations(is_strict=True))
         assert decode(call.body) == expected["body"]
         return
     with pytest.raises(ProxyError) as raised:
         FAMILIES[model.family].build(request, model, Adaptations(is_strict=True))
     assert raised.value.status == 400
-    params = [part.partition("=")[0] for part in expected["adapted"].split(", ")]
+    params = [part.partition("=")[0] for part in changed]
     assert raised.value.param in params
     assert str(raised.value.param) in raised.value.message
 

@@ -140,7 +140,7 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
 
 
 def _sampling(body: Mapping[str, Any], depth: Depth, adapted: Adaptations) -> tuple[Sampling, dict[str, str]]:
-    spelled: dict[str, str] = {}
+    spelled = dict(depth.spelled)
     max_tokens = fields.integer(body, "max_tokens", 1, _MOST_TOKENS)
     newer = fields.integer(body, "max_completion_tokens", 1, _MOST_TOKENS)
     if newer is not None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from proxy import jsonio
 from proxy.errors import InvalidRequest
+from proxy.families.loops import is_blank
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
@@ -127,15 +128,6 @@ class ContentWriter:
         if result.error_param is not None:
             out["is_error"] = True
         return out
-
-
-def is_own_thought(block: Block) -> bool:
-    """Only what Claude has sealed itself may go back to it."""
-    return isinstance(block, Reasoning) and block.is_sealed
-
-
-def is_blank(block: Block) -> bool:
-    return isinstance(block, Text) and not block.text.strip()
 
 
 def _document(document: Document) -> Json:

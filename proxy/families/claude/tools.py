@@ -34,16 +34,6 @@ class ToolFields:
     answer_key: str | None = None
 
 
-def must_call(request: Request) -> bool:
-    """Does the client insist on a call?"""
-    return bool(request.tools) and request.tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED)
-
-
-def must_answer(request: Request) -> bool:
-    """May nothing but an answer come? In JSON that is a call too, where there is no other way."""
-    return not request.tools or request.tool_choice is ToolChoice.NONE
-
-
 def tool_fields(
     request: Request,
     model: Model,
@@ -58,9 +48,9 @@ def tool_fields(
     tools = _tools(request, model, adapted, writer)
     choice = _choice(request)
     # Where a call is insisted on, the answer, and with it its form, waits for the next turn.
-    if output is not None and not must_call(request):
+    if output is not None and not request.must_call:
         answer = _answer(output, tools, fields)
-        if not must_answer(request):
+        if request.offers_tools:
             fields.instructions.append(f"Give your final answer by calling the tool {answer['name']}, not as text.")
             choice = {"type": "any"} if can_force else choice
         else:

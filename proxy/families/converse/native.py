@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.errors import InvalidRequest
+from proxy.families.thinking import OWN_FIELDS
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
 from proxy.routing.catalog import Model
@@ -19,7 +20,7 @@ from proxy.routing.catalog import Model
 NATIVE_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "amazon": frozenset({"inferenceConfig", "reasoningConfig"}),
-        "anthropic": frozenset({"anthropic_beta", "output_config", "thinking"}),
+        "anthropic": OWN_FIELDS,
         "cohere": frozenset({"documents", "k", "search_queries_only"}),
         "qwen": frozenset({"reasoning_config"}),
     }
@@ -33,13 +34,12 @@ _PASSED_ON = ("additionalModelRequestFields", "additionalModelResponseFieldPaths
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """The least first."""
-_BUDGETS = {"minimal": 1_024, "low": 1_024, "medium": 4_096, "high": 8_192, "xhigh": 16_384, "max": 32_768}
-"""Effort -> tokens, for models that count."""
-_LEAST_BUDGET = 1_024
+_BUDGETS = {"low": 2_048, "medium": 4_096, "high": 8_192}
+"""Effort -> the most tokens it stands for, as of Claude's budgets."""
 
 
-def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[str, Any]:
-    """Reasoning, and what the client sent under the model's own names. Unknown fields are dropped and reported."""
+def own_fields(request: Request, model: Model, adapted: Adaptations) -> dict[str, Any]:
+    """What the client sent under the model's own names. Unknown fields are dropped and reported."""
     fields: dict[str, Any] = {}
     known = {*NATIVE_FIELDS.get(model.provider, ()), (model.effort_field or "").split(".")[0]}
     for name, value in request.extra.items():
@@ -47,12 +47,6 @@ def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[
             fields[name] = value
         elif name not in _PASSED_ON and not (name == "top_k" and model.provider in _TOP_K):
             adapted.drop_unknown(name)
-    _reason(request, model, adapted, fields)
-    if "top_k" in request.extra and model.provider in _TOP_K:
-        if model.sampling == "none" or is_thinking(fields, model):
-            adapted.drop("top_k", "This model chooses its own sampling.")
-        else:
-            _put(fields, _TOP_K[model.provider], request.extra["top_k"])
     given = request.extra.get("additionalModelRequestFields", {})
     if not isinstance(given, dict):
         raise InvalidRequest(
@@ -60,85 +54,55 @@ def native_fields(request: Request, model: Model, adapted: Adaptations) -> dict[
             param="additionalModelRequestFields",
             code="invalid_type",
         )
+    for name in fields.keys() & given.keys():
+        adapted.drop(name, "It stands in 'additionalModelRequestFields' as well.")
     return {**fields, **given}
 
 
-def is_thinking(fields: Mapping[str, Any], model: Model) -> bool:
-    """Does Claude think, asked to or by itself?"""
-    thinking = fields.get("thinking")
-    if isinstance(thinking, dict):
-        return thinking.get("type") != "disabled"
-    return model.thinking is not None and model.thinking.default != "off"
+def put_top_k(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:
+    if "top_k" not in request.extra or model.provider not in _TOP_K:
+        return
+    path = _TOP_K[model.provider]
+    if model.sampling == "none":
+        adapted.drop("top_k", "This model chooses its own sampling.")
+    elif _at(fields, path) is not None:
+        adapted.drop("top_k", f"The request has the model's own field '{path}'.")
+    else:
+        _put(fields, path, request.extra["top_k"])
 
 
-def _reason(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:
+def put_effort(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:
+    """How deep the models think that are not Claude. One that does not at all has nothing to be switched off."""
     effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
+    param, tokens_param = request.param("reasoning_effort"), request.param("reasoning_tokens")
     if effort is None and tokens is None:
         return
-    param = request.param("reasoning_effort" if tokens is None else "reasoning_tokens")
-    if model.provider == "anthropic":
-        if "thinking" not in fields:
-            _think(request, model, adapted, fields, param)
+    if effort == "none" and tokens is None and "reasoning" not in model.features:
         return
-    if model.effort_field is None or not model.efforts:
-        adapted.drop(param, "Its depth of reasoning cannot be chosen here.")
+    field = model.effort_field
+    if field is None or not model.efforts or field.split(".")[0] in fields:
+        why = "The request has the model's own field." if field else "Its depth of reasoning cannot be chosen here."
+        for name, value in ((param, effort), (tokens_param, tokens)):
+            if value is not None:
+                adapted.drop(name, why)
         return
-    if model.effort_field.split(".")[0] in fields:
-        return
-    wanted = effort if tokens is None or effort is not None else _effort_of(tokens)
-    assert wanted is not None
-    if wanted == "none" and "none" not in model.efforts and model.provider == "amazon":
+    if effort is not None and tokens is not None:
+        adapted.drop(tokens_param, "The request has an effort, and this model is told no numbers.")
+    if effort == "none" and "none" not in model.efforts and model.provider == "amazon":
         fields["reasoningConfig"] = {"type": "disabled"}
         return
-    used = _nearest(wanted, model.efforts)
+    used = _nearest(effort or _effort_of(tokens or 0), model.efforts)
     if used != effort:
-        adapted.change(param, f"{tokens if effort is None else effort}->{used}", "It is the nearest this model has.")
-    _put(fields, model.effort_field, used)
+        adapted.change(param if effort else tokens_param, f"{effort or tokens}->{used}", "It is the nearest there is.")
+    _put(fields, field, used)
     if model.provider == "amazon":
         fields["reasoningConfig"]["type"] = "enabled"
 
 
 def effort_used(fields: Mapping[str, Any], model: Model) -> str | None:
     """What stands in the model's effort field."""
-    value: Any = fields
-    for key in (model.effort_field or "").split("."):
-        value = value.get(key) if isinstance(value, dict) else None
+    value = _at(fields, model.effort_field or "")
     return value if isinstance(value, str) else None
-
-
-def _think(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any], param: str) -> None:
-    """Claude's own: by effort where it adapts, by a budget where it does not."""
-    thinking = model.thinking
-    effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
-    if thinking is None:
-        adapted.drop(param, "This model does not reason.")
-        return
-    wanted = effort if effort is not None else _effort_of(tokens or 0)
-    if wanted == "none":
-        if "disabled" in thinking.modes:
-            fields["thinking"] = {"type": "disabled"}
-            return
-        if "between_tools" in thinking.modes:
-            fields["thinking"] = {"type": "between_tools"}
-            return
-    if "adaptive" in thinking.modes and not (tokens is not None and "enabled" in thinking.modes):
-        fields["thinking"] = {"type": "adaptive"}
-        if thinking.efforts:
-            used = _nearest(wanted, thinking.efforts)
-            if used != effort:
-                adapted.change(param, f"{tokens if effort is None else effort}->{used}", "It is the nearest there is.")
-            fields["output_config"] = {"effort": used, **fields.get("output_config", {})}
-        return
-    budget = max(_LEAST_BUDGET, tokens if tokens is not None else _BUDGETS[wanted])
-    room = request.sampling.max_tokens or model.max_output_tokens
-    # The budget is part of the output: half of that is left to the answer.
-    budget = max(_LEAST_BUDGET, min(budget, room // 2))
-    if budget >= room:
-        adapted.drop(param, "The output is too short to reason in.")
-        return
-    if tokens is not None and budget != tokens:
-        adapted.take(param, tokens, budget)
-    fields["thinking"] = {"type": "enabled", "budget_tokens": budget}
 
 
 def _nearest(wanted: str, efforts: tuple[str, ...]) -> str:
@@ -147,7 +111,14 @@ def _nearest(wanted: str, efforts: tuple[str, ...]) -> str:
 
 
 def _effort_of(tokens: int) -> str:
-    return next((effort for effort in ("low", "medium", "high") if tokens <= _BUDGETS[effort]), "xhigh")
+    """The effort that goes with a number of tokens."""
+    return next((effort for effort, most in _BUDGETS.items() if tokens <= most), "xhigh")
+
+
+def _at(fields: Any, path: str) -> Any:
+    for key in path.split("."):
+        fields = fields.get(key) if isinstance(fields, dict) else None
+    return fields
 
 
 def _put(fields: dict[str, Any], path: str, value: Any) -> None:

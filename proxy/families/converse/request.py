@@ -22,11 +22,12 @@ from proxy.families.converse.caching import CachePoints
 from proxy.families.converse.content import ContentWriter
 from proxy.families.converse.turns import fold_system, move_attachments, part_results
 from proxy.families.labels import labels
+from proxy.families.thinking import OWN_FIELDS, Plan, native_fields, plan
 from proxy.families.tool_names import ToolNames
-from proxy.families.turns import Turn, arrange
+from proxy.families.turns import arrange
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, Reasoning, Text, ToolUse
-from proxy.neutral.request import Guardrail, Request, Role
+from proxy.neutral.blocks import Block, Text
+from proxy.neutral.request import Guardrail, Request
 from proxy.routing.catalog import Feature, Model
 
 _MOST_PATHS = 10
@@ -34,28 +35,23 @@ _NO_USER_BEHIND_RESULTS = frozenset({"mistral", "writer"})
 """Providers whose models refuse a user's word right behind a tool's: "Unexpected role 'user' after role 'tool'"."""
 _NO_TOOLS = ("meta.llama3-2-1b-", "meta.llama3-2-3b-")
 """Trained for tools, but Converse gives them none."""
-_NO_FLEXIBILITY = "This model chooses its own sampling."
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     """Raises `InvalidRequest` for what the model cannot take."""
     model = _facts(model)
-    fields = native.native_fields(request, model, adapted)
-    system, turns = arrange(request.messages, model, adapted, takes_thoughts=model.signs_thoughts)
-    if _lacks_reasoning(fields, turns):
-        param = "thinking" if "thinking" in request.extra else request.param("reasoning_effort")
-        adapted.change(param, "off-for-this-turn", "The reasoning that led to the last calls is not there.")
-        del fields["thinking"]
-    if native.is_thinking(fields, model):
-        choices = ("auto",) if model.forced_tools != "yes" else model.tool_choices
-        model = replace(model, sampling="none", has_prefill=False, tool_choices=choices)
+    thinking, fields = _thinking(request, model, adapted)
+    if thinking.is_on:
+        model = replace(model, sampling="none", has_prefill=False, tool_choices=("auto",))
+    native.put_top_k(request, model, adapted, fields)
+    system, turns = arrange(request.messages, model, adapted, takes_thoughts=thinking.is_on)
     if not model.has_rich_tool_results:
         move_attachments(turns, adapted)
     if model.provider in _NO_USER_BEHIND_RESULTS:
         turns = part_results(turns, adapted)
     points = CachePoints(request, model, adapted)
-    plan = tools.plan(request, turns, model, points, adapted)
-    notes: list[Block] = [Text(note) for note in plan.notes]
+    tooling = tools.plan(request, turns, model, points, adapted)
+    notes: list[Block] = [Text(note) for note in tooling.notes]
     if model.has_system:
         system += notes
     else:
@@ -68,18 +64,18 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         body["system"] = writer.system(system)
     body["messages"] = [writer.message(turn) for turn in turns]
     native_stops = [stop for stop in request.sampling.stop if stop.strip()] if model.has_stops else []
-    inference = _inference(request, model, fields, native_stops, adapted)
+    inference = _inference(request, model, fields, thinking, native_stops, adapted)
     if inference:
         body["inferenceConfig"] = inference
-    if plan.config is not None:
-        body["toolConfig"] = plan.config
-    if plan.output is not None:
-        body["outputConfig"] = plan.output
-    if fields := {**plan.native, **fields}:
+    if tooling.config is not None:
+        body["toolConfig"] = tooling.config
+    if tooling.output is not None:
+        body["outputConfig"] = tooling.output
+    if fields := {**tooling.native, **fields}:
         body["additionalModelRequestFields"] = fields
-    can_stream = model.streams and (plan.config is None or model.streams_tools)
+    can_stream = model.streams and (tooling.config is None or model.streams_tools)
     is_streamed = request.stream and can_stream
-    body |= _around(request, model, fields, native_stops, adapted, is_streamed=is_streamed)
+    body |= _around(request, model, thinking, native_stops, adapted, is_streamed=is_streamed)
     _drop_what_bedrock_lacks(request, adapted)
     return Call(
         body=jsonio.encode(body),
@@ -87,7 +83,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         can_stream=can_stream,
         guardrail=request.guardrail,
         names=ToolNames.of(request),
-        answer_tool=plan.answer_tool,
+        answer_tool=tooling.answer_tool,
     )
 
 
@@ -103,18 +99,19 @@ def _facts(model: Model) -> Model:
     return model
 
 
-def _lacks_reasoning(fields: dict[str, Any], turns: list[Turn]) -> bool:
-    """Claude, thinking by a budget, wants the thinking that led to the calls whose results now come."""
-    thinking = fields.get("thinking")
-    if not isinstance(thinking, dict) or thinking.get("type") != "enabled" or len(turns) < 2:
-        return False
-    last = turns[-2]
-    is_calling = last.role is Role.ASSISTANT and any(isinstance(block, ToolUse) for block in last.blocks)
-    return is_calling and not isinstance(last.blocks[0], Reasoning)
+def _thinking(request: Request, model: Model, adapted: Adaptations) -> tuple[Plan, dict[str, Any]]:
+    """How it is to think, and all that goes to the model in its own words. Only of Claude is there more to say than that."""
+    own = native.own_fields(request, model, adapted)
+    if model.provider == "anthropic":
+        made = plan(request, own, model, adapted)
+        rest = {name: value for name, value in own.items() if name not in OWN_FIELDS}
+        return made, rest | native_fields(made, request, own, model, adapted)
+    native.put_effort(request, model, adapted, own)
+    return Plan(sampling.max_tokens(request, model, adapted)), own
 
 
 def _inference(
-    request: Request, model: Model, fields: dict[str, Any], stops: list[str], adapted: Adaptations
+    request: Request, model: Model, fields: dict[str, Any], thinking: Plan, stops: list[str], adapted: Adaptations
 ) -> dict[str, Any]:
     wanted = request.sampling
     inference: dict[str, Any] = {}
@@ -127,54 +124,29 @@ def _inference(
             if value is not None:
                 adapted.drop(request.param(name), "This model takes none with so much reasoning.")
     else:
-        max_tokens = _max_tokens(request, model, fields, adapted)
-        if max_tokens is not None:
-            inference["maxTokens"] = max_tokens
-        inference |= _sampling(request, model, adapted)
+        max_tokens = _max_tokens(request, model, thinking.max_tokens, adapted)
+        temperature, top_p = sampling.temperature_and_top_p(request, model, adapted)
+        chosen = {"maxTokens": max_tokens, "temperature": temperature, "topP": top_p}
+        inference = {name: value for name, value in chosen.items() if value is not None}
     if stops:
         inference["stopSequences"] = stops
     return inference
 
 
-def _max_tokens(request: Request, model: Model, fields: dict[str, Any], adapted: Adaptations) -> int | None:
+def _max_tokens(request: Request, model: Model, tokens: int, adapted: Adaptations) -> int | None:
     """Unasked, Converse takes the model's maximum: only where that is more than is useful, a number is sent."""
-    tokens = sampling.max_tokens(request, model, adapted)
-    thinking = fields.get("thinking")
-    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
     if request.sampling.max_tokens is None:
-        is_enough = tokens < model.max_output_tokens and not (isinstance(budget, int) and budget >= tokens)
-        return tokens if is_enough else None
+        return tokens if tokens < model.max_output_tokens else None
     if tokens < model.min_output_tokens:
         adapted.take(request.param("max_tokens"), tokens, model.min_output_tokens)
         return model.min_output_tokens
     return tokens
 
 
-def _sampling(request: Request, model: Model, adapted: Adaptations) -> dict[str, float]:
-    wanted = request.sampling
-    if model.sampling == "none":
-        # 1 is the only value these models take, and what they use anyway.
-        if wanted.temperature is not None and wanted.temperature != 1:
-            adapted.drop("temperature", _NO_FLEXIBILITY)
-        if wanted.top_p is not None and wanted.top_p != 1:
-            adapted.drop("top_p", _NO_FLEXIBILITY)
-        return {}
-    chosen: dict[str, float] = {}
-    temperature = sampling.temperature(request, adapted)
-    if temperature is not None:
-        chosen["temperature"] = temperature
-    if wanted.top_p is not None:
-        if model.sampling == "any" or temperature is None:
-            chosen["topP"] = wanted.top_p
-        elif wanted.top_p != 1:
-            adapted.drop("top_p", "This model takes temperature or top_p, not both.")
-    return chosen
-
-
 def _around(
     request: Request,
     model: Model,
-    fields: dict[str, Any],
+    thinking: Plan,
     stops: list[str],
     adapted: Adaptations,
     *,
@@ -195,7 +167,7 @@ def _around(
     if model.provider == "anthropic":
         if stops:
             paths.append("/stop_sequence")
-        if native.is_thinking(fields, model):
+        if thinking.is_on:
             paths.append("/usage/output_tokens_details")
     if paths:
         around["additionalModelResponseFieldPaths"] = list(dict.fromkeys(paths))[:_MOST_PATHS]
@@ -226,8 +198,6 @@ def _paths(request: Request) -> list[str]:
 
 
 def _drop_what_bedrock_lacks(request: Request, adapted: Adaptations) -> None:
-    """As for the other families, but for the effort of reasoning, which is chosen here."""
-    without_effort = replace(request.sampling, reasoning_effort=None)
-    sampling.drop_what_bedrock_lacks(replace(request, sampling=without_effort), adapted)
+    sampling.drop_what_bedrock_lacks(request, adapted)
     if request.end_user is not None:
         adapted.drop(request.param("end_user"), "It is not told who asks.")

@@ -38,7 +38,6 @@ def test_every_effort(effort: str) -> None:
         ({"reasoning": {"enabled": True}, "reasoning_effort": "low"}, Depth("low")),
         ({"reasoning": {"enabled": True, "max_tokens": 5}}, Depth(tokens=5)),
         ({"reasoning": {"enabled": False}}, Depth("none")),
-        ({"reasoning": {"enabled": False, "effort": "high", "max_tokens": 5}}, Depth("none")),
         ({"reasoning": {"exclude": True}}, Depth(is_shown=False)),
         ({"reasoning": {"exclude": False}}, Depth()),
         ({"include_reasoning": False}, Depth(is_shown=False)),
@@ -49,6 +48,38 @@ def test_every_effort(effort: str) -> None:
 )
 def test_every_spelling(body: dict[str, Any], depth: Depth) -> None:
     assert parsed(**body) == (depth, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "depth", "said"),
+    [
+        ({"reasoning": {"enabled": False, "effort": "high"}}, Depth("none"), "reasoning.effort=dropped"),
+        ({"reasoning": {"enabled": False}, "reasoning_effort": "low"}, Depth("none"), "reasoning_effort=dropped"),
+        ({"reasoning": {"enabled": False, "max_tokens": 5}}, Depth("none"), "reasoning.max_tokens=dropped"),
+        ({"reasoning": {"effort": "none", "max_tokens": 5}}, Depth("none"), "reasoning.max_tokens=dropped"),
+        ({"reasoning": {"max_tokens": 5}, "reasoning_effort": "none"}, Depth("none"), "reasoning.max_tokens=dropped"),
+        ({"reasoning": {"enabled": True, "effort": "none"}}, Depth("none"), "reasoning.enabled=dropped"),
+        ({"reasoning": {"enabled": False, "effort": "none"}}, Depth("none"), ""),
+    ],
+    ids=str,
+)
+def test_off_is_off_and_what_says_otherwise_is_named(body: dict[str, Any], depth: Depth, said: str) -> None:
+    assert parsed(**body) == (depth, said)
+
+
+@pytest.mark.parametrize(
+    ("body", "spelled"),
+    [
+        ({"reasoning_effort": "low"}, {}),
+        ({"reasoning": {"effort": "low"}}, {"reasoning_effort": "reasoning.effort"}),
+        ({"reasoning": {"max_tokens": 5}}, {"reasoning_tokens": "reasoning.max_tokens"}),
+        ({"reasoning": {"enabled": True}}, {"reasoning_effort": "reasoning.enabled"}),
+        ({"reasoning": {"enabled": False}}, {"reasoning_effort": "reasoning.enabled"}),
+    ],
+    ids=str,
+)
+def test_what_the_client_called_it(body: dict[str, Any], spelled: dict[str, str]) -> None:
+    assert parsed(**body)[0].spelled == spelled
 
 
 def test_openais_own_spelling_wins_and_that_is_said() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from proxy.emulator.signature import sign_thinking
-from proxy.errors import UnsupportedParameter
+from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.claude import FAMILY
-from proxy.families.claude.thinking import Plan, plan
+from proxy.families.thinking import Plan, plan
+from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import CacheMark, Reasoning, Text, ToolResult, ToolUse
 from proxy.neutral.request import Request, Role, Sampling, Tool, ToolChoice
@@ -22,6 +23,7 @@ ROOMS = (None, 1, 1365, 1366, 4000, 1_000_000)
 ADAPTIVE = {"type": "adaptive"}
 SHOWN = {"type": "adaptive", "display": "summarized"}
 OFF = {"type": "disabled"}
+INTERLEAVED = "interleaved-thinking-2025-05-14"
 THOUGHT = Reasoning("Hm.", sign_thinking("Hm."))
 REDACTED = Reasoning("", redacted="c2VjcmV0")
 
@@ -38,7 +40,7 @@ def test_every_depth_is_one_that_the_model_takes(model: Any, claude: Any) -> Non
         request = claude.asked(sampling=Sampling(max_tokens=room, **depth, **sampling), extra={"top_k": 5})
         built = claude.build(request, model)
         asked_for_none = depth.get("reasoning_effort") == "none"
-        told = "reasoning_effort" in built.adapted
+        told = "reasoning_" in built.adapted
         if "reasoning" not in model.features and not asked_for_none:
             assert told
         if asked_for_none and (model.thinking is None or "disabled" in model.thinking.modes):
@@ -51,10 +53,11 @@ def test_nothing_is_said_where_nothing_is_asked(model: Any, claude: Any) -> None
     assert not {"thinking", "output_config", "anthropic_beta"} & set(built.body)
 
 
+DROPPED = "reasoning_effort=dropped"
 PLANS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None, str]] = [
     # model, what is asked, thinking, effort, adaptation
     ("3-5-haiku", {"reasoning_effort": "high"}, None, None, "reasoning_effort=dropped"),
-    ("3-5-haiku", {"reasoning_tokens": 2000}, None, None, "reasoning_effort=dropped"),
+    ("3-5-haiku", {"reasoning_tokens": 2000}, None, None, "reasoning_tokens=dropped"),
     ("3-5-haiku", {"reasoning_effort": "none"}, None, None, ""),
     ("sonnet-4-5", {"reasoning_effort": "none"}, None, None, ""),
     ("sonnet-4-5", {"reasoning_effort": "minimal"}, budget(1024), None, ""),
@@ -62,11 +65,13 @@ PLANS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None, str]] 
     ("sonnet-4-5", {"reasoning_effort": "medium"}, budget(4096), None, ""),
     ("sonnet-4-5", {"reasoning_effort": "high"}, budget(8192), None, ""),
     ("sonnet-4-5", {"reasoning_effort": "xhigh"}, budget(16_384), None, ""),
-    ("sonnet-4-5", {"reasoning_effort": "max"}, budget(24_576), None, "reasoning_effort=32768->24576"),
+    ("sonnet-4-5", {"reasoning_effort": "max"}, budget(32_768), None, ""),
+    ("sonnet-4-5", {"reasoning_tokens": 60_000}, budget(48_000), None, "reasoning_tokens=60000->48000"),
     ("sonnet-4-5", {"reasoning_effort": "max", "max_tokens": 64_000}, budget(32_768), None, ""),
     ("sonnet-4-5", {"reasoning_tokens": 3000}, budget(3000), None, ""),
-    ("sonnet-4-5", {"reasoning_tokens": 3000, "reasoning_effort": "low"}, budget(3000), None, ""),
-    ("sonnet-4-5", {"reasoning_tokens": 1}, budget(1024), None, "reasoning_effort=1->1024"),
+    ("sonnet-4-5", {"reasoning_tokens": 3000, "reasoning_effort": "low"}, budget(3000), None, DROPPED),
+    ("sonnet-4-5", {"reasoning_tokens": 3000, "reasoning_effort": "none"}, None, None, "reasoning_tokens=dropped"),
+    ("sonnet-4-5", {"reasoning_tokens": 1}, budget(1024), None, "reasoning_tokens=1->1024"),
     ("sonnet-4-5", {"reasoning_effort": "high", "max_tokens": 4000}, budget(3000), None, "reasoning_effort=8192->3000"),
     ("sonnet-4-5", {"reasoning_effort": "low", "max_tokens": 1366}, budget(1024), None, "reasoning_effort=2048->1024"),
     ("sonnet-4-5", {"reasoning_effort": "low", "max_tokens": 1365}, None, None, "reasoning_effort=dropped"),
@@ -76,9 +81,12 @@ PLANS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None, str]] 
     ("opus-4-6", {"reasoning_effort": "xhigh"}, ADAPTIVE, "max", "reasoning_effort=xhigh->max"),
     ("opus-4-6", {"reasoning_effort": "max"}, ADAPTIVE, "max", ""),
     ("opus-4-6", {"reasoning_effort": "none"}, None, None, ""),
-    ("opus-4-6", {"reasoning_tokens": 1}, ADAPTIVE, "low", "reasoning_effort=minimal->low"),
-    ("opus-4-6", {"reasoning_tokens": 2049}, ADAPTIVE, "medium", ""),
-    ("opus-4-6", {"reasoning_tokens": 100_000}, ADAPTIVE, "max", ""),
+    ("opus-4-6", {"reasoning_tokens": 2049}, budget(2049), None, ""),
+    ("opus-4-6", {"reasoning_tokens": 90_000, "reasoning_effort": "low"}, budget(90_000), None, DROPPED),
+    ("opus-4-7", {"reasoning_tokens": 1}, SHOWN, "low", "reasoning_tokens=1->low"),
+    ("opus-4-7", {"reasoning_tokens": 2049}, SHOWN, "medium", "reasoning_tokens=2049->medium"),
+    ("opus-4-7", {"reasoning_tokens": 100_000}, SHOWN, "xhigh", "reasoning_tokens=100000->xhigh"),
+    ("opus-4-7", {"reasoning_tokens": 3000, "reasoning_effort": "high"}, SHOWN, "high", "reasoning_tokens=dropped"),
     ("opus-4-7", {"reasoning_effort": "max"}, SHOWN, "xhigh", "reasoning_effort=max->xhigh"),
     ("opus-4-7", {"reasoning_effort": "none"}, None, None, ""),
     ("sonnet-5", {"reasoning_effort": "none"}, OFF, None, ""),
@@ -103,14 +111,14 @@ def test_a_model_that_always_thinks_and_has_no_efforts() -> None:
     model = replace(model, thinking=replace(model.thinking, efforts=()))
     for effort, said, used in (("none", "always-on", None), ("high", "", {**SHOWN})):
         adapted = Adaptations()
-        made = plan(Request("m", [], Sampling(reasoning_effort=effort)), model, 1000, adapted)
-        assert made == Plan(used, None, is_on=True, is_asked=True)
+        made = plan(Request("m", [], Sampling(reasoning_effort=effort)), {}, model, adapted)
+        assert made == Plan(32_768, used, None, is_on=True, is_asked=True)
         assert adapted.header() == (f"reasoning_effort={said}" if said else "")
 
 
 def test_the_name_that_the_client_used_is_told(claude: Any) -> None:
     request = claude.asked(sampling=Sampling(reasoning_tokens=1))
-    request.spelled = {"reasoning_effort": "reasoning.max_tokens"}
+    request.spelled = {"reasoning_tokens": "reasoning.max_tokens"}
     assert claude.build(request, "sonnet-4-5").adapted == "reasoning.max_tokens=1->1024"
 
 
@@ -127,13 +135,97 @@ def test_claudes_own_field_goes_as_it_is(claude: Any) -> None:
     both = claude.asked(extra={"thinking": OFF}, sampling=Sampling(reasoning_effort="high"))
     built = claude.build(both, "sonnet-4-5")
     assert (built.body["thinking"], built.adapted) == (OFF, "reasoning_effort=dropped")
-    tokens = claude.asked(extra={"thinking": OFF}, sampling=Sampling(reasoning_tokens=2000))
-    assert claude.build(tokens, "sonnet-4-5").adapted == "reasoning_effort=dropped"
+    tokens = claude.asked(extra={"thinking": OFF}, sampling=Sampling(reasoning_tokens=2000, reasoning_effort="low"))
+    assert claude.build(tokens, "sonnet-4-5").adapted == "reasoning_effort=dropped, reasoning_tokens=dropped"
 
 
-def test_what_is_no_object_is_for_claude_to_refuse(claude: Any) -> None:
-    body = FAMILY.build(claude.asked(extra={"thinking": "x"}), claude.model("sonnet-4-5"), Adaptations()).body
-    assert b'"thinking":"x"' in body
+@pytest.mark.parametrize(
+    ("name", "extra", "max_tokens", "param"),
+    [
+        ("sonnet-4-5", {"thinking": "x"}, None, "thinking"),
+        ("sonnet-4-5", {"thinking": {}}, None, "thinking.type"),
+        ("sonnet-4-5", {"thinking": {"type": ["enabled"]}}, None, "thinking.type"),
+        ("sonnet-4-5", {"thinking": ADAPTIVE}, None, "thinking.type"),
+        ("opus-4-7", {"thinking": budget(2000)}, None, "thinking.type"),
+        ("opus-5-5", {"thinking": OFF}, None, "thinking.type"),
+        ("3-5-haiku", {"thinking": budget(2000)}, None, "thinking.type"),
+        ("sonnet-4-5", {"thinking": {"type": "enabled"}}, None, "thinking.budget_tokens"),
+        ("sonnet-4-5", {"thinking": {"type": "enabled", "budget_tokens": "many"}}, None, "thinking.budget_tokens"),
+        ("sonnet-4-5", {"thinking": {"type": "enabled", "budget_tokens": True}}, None, "thinking.budget_tokens"),
+        ("sonnet-4-5", {"thinking": budget(1023)}, None, "thinking.budget_tokens"),
+        ("sonnet-4-5", {"thinking": budget(4000)}, 4000, "thinking.budget_tokens"),
+        ("sonnet-4-5", {"thinking": budget(4000)}, 1, "thinking.budget_tokens"),
+        ("haiku-5-5", {"thinking": OFF, "output_config": {"effort": "xhigh"}}, None, "output_config.effort"),
+        ("opus-4-7", {"output_config": "x"}, None, "output_config"),
+        ("opus-4-5", {"anthropic_beta": "x"}, None, "anthropic_beta"),
+    ],
+)
+def test_what_the_model_cannot_do_is_refused_by_its_name(
+    name: str, extra: Any, max_tokens: int | None, param: str, claude: Any
+) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        claude.build(claude.asked(extra=extra, sampling=Sampling(max_tokens=max_tokens)), name)
+    assert raised.value.param == param
+    assert f"'{param}'" in raised.value.message
+
+
+def test_of_a_model_that_is_not_known_claudes_own_fields_go_as_they_are(claude: Any) -> None:
+    model = replace(claude.model("opus-4-7"), id="anthropic.claude-9", is_listed=False)
+    for raw in (OFF, budget(2000), {"type": "brisk"}):
+        body = FAMILY.build(claude.asked(extra={"thinking": raw}), model, Adaptations(is_strict=True)).body
+        assert decode(body)["thinking"] == raw
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "max_tokens", "sent", "room", "adapted"),
+    [
+        ("sonnet-4-5", 31_999, None, 31_999, 42_666, ""),
+        ("sonnet-4-5", 60_000, None, 60_000, 64_000, ""),
+        ("sonnet-4-5", 64_000, None, 48_000, 64_000, "thinking.budget_tokens=64000->48000"),
+        ("sonnet-4-5", 3999, 4000, 3999, 4000, ""),
+        ("sonnet-4-5", 80_000, 90_000, 48_000, 64_000, "max_tokens=90000->64000, thinking.budget_tokens=80000->48000"),
+        ("3-7-sonnet", 16_000, None, 6144, 8192, "thinking.budget_tokens=16000->6144"),
+    ],
+)
+def test_a_budget_of_the_clients_has_room(
+    name: str, raw: int, max_tokens: int | None, sent: int, room: int, adapted: str, claude: Any
+) -> None:
+    """Where the client names no limit there is enough for its budget; only what contradicts itself is refused."""
+    request = claude.asked(extra={"thinking": budget(raw)}, sampling=Sampling(max_tokens=max_tokens))
+    built = claude.build(request, name)
+    assert (built.body["thinking"], built.body["max_tokens"], built.adapted) == (budget(sent), room, adapted)
+
+
+def test_between_calls_a_budget_may_exceed_the_limit(claude: Any) -> None:
+    extra = {"thinking": budget(8000), "anthropic_beta": [INTERLEAVED]}
+    built = claude.build(claude.asked(extra=extra, sampling=Sampling(max_tokens=2000)), "sonnet-4-5", is_strict=True)
+    assert (built.body["thinking"], built.body["max_tokens"]) == (budget(8000), 2000)
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "has_flag"),
+    [
+        ("sonnet-4-5", {"sampling": Sampling(reasoning_effort="low")}, True),
+        ("opus-4-1", {"extra": {"thinking": budget(2000)}}, True),
+        ("sonnet-4-5", {}, False),
+        ("sonnet-4-5", {"sampling": Sampling(reasoning_effort="low"), "tool_choice": ToolChoice.NONE}, False),
+        ("sonnet-4-5", {"sampling": Sampling(reasoning_effort="low"), "tools": []}, False),
+        ("3-7-sonnet", {"sampling": Sampling(reasoning_effort="low")}, False),
+        ("opus-4-6", {"sampling": Sampling(reasoning_effort="low")}, False),
+        ("sonnet-5", {}, False),
+    ],
+)
+def test_it_thinks_between_calls(name: str, others: dict[str, Any], has_flag: bool, claude: Any) -> None:
+    """Newer models do so by themselves, those of 4 to 4.5 behind a flag."""
+    built = claude.build(claude.asked(**{"tools": TOOLS, **others}), name, is_strict=True)
+    assert (INTERLEAVED in built.body.get("anthropic_beta", [])) is has_flag
+
+
+def test_an_effort_too_high_without_thinking(claude: Any) -> None:
+    request = claude.asked(extra={"output_config": {"effort": "xhigh"}}, sampling=Sampling(reasoning_effort="none"))
+    built = claude.build(request, "opus-5")
+    assert (built.body["thinking"], built.body["output_config"]) == (OFF, {"effort": "high"})
+    assert built.adapted == "output_config.effort=xhigh->high"
 
 
 def test_claudes_own_effort(claude: Any) -> None:
@@ -152,12 +244,6 @@ def test_the_flag_that_an_effort_needs_is_set(claude: Any) -> None:
         extra = {"output_config": {"effort": "low"}, **({"anthropic_beta": given} if given else {})}
         built = claude.build(claude.asked(extra=extra), "opus-4-5", is_strict=True)
         assert built.body["anthropic_beta"] == wanted
-
-
-def test_a_broken_list_of_flags_is_for_claude_to_refuse(claude: Any) -> None:
-    extra = {"output_config": {"effort": "low"}, "anthropic_beta": "x"}
-    body = FAMILY.build(claude.asked(extra=extra), claude.model("opus-4-5"), Adaptations()).body
-    assert b'"anthropic_beta":"x"' in body
 
 
 @pytest.mark.parametrize("name", ["sonnet-4-5", "opus-4-6", "opus-4-7", "sonnet-5"])
@@ -255,6 +341,7 @@ def test_where_no_tool_has_been_called_no_thought_is_missed(claude: Any) -> None
 def test_models_that_adapt_go_on_without_their_thoughts(name: str, claude: Any) -> None:
     built = claude.build(loop(claude, sampling=Sampling(reasoning_effort="low")), name, is_strict=True)
     assert built.body["thinking"]["type"] == "adaptive"
+    assert built.adapted == "messages[1]=without-thoughts"
 
 
 @pytest.mark.parametrize(
@@ -284,7 +371,7 @@ def test_thoughts_are_kept_where_the_model_thinks(name: str, sampling: Sampling,
 def test_only_what_claude_has_sealed_goes_back(claude: Any) -> None:
     built = claude.build(loop(claude, Reasoning("Hm.")), "sonnet-5")
     assert [block["type"] for block in built.body["messages"][1]["content"]] == ["tool_use"]
-    assert built.adapted == "messages[1].thinking_blocks=dropped"
+    assert built.adapted == "messages[1]=without-thoughts, messages[1].thinking_blocks=dropped"
 
 
 def forced(claude: Any, name: str, choice: ToolChoice, **others: Any) -> Any:
