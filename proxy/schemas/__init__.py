@@ -4,6 +4,7 @@
     structured.py   `response_format: json_schema`: the subset that is enforced natively, or a synthetic tool's parameters
     strict.py       what OpenAI demands of a schema with `strict: true`
     check.py        does a text conform to the schema?
+    effort.py       how long that can take, known before there is a text
     keys.py         property names that Claude refuses, renamed and back
     document.py     a client's schema, looked over, its references followed
     writer.py       the same written anew as draft 2020-12, references kept or written out
@@ -11,5 +12,6 @@
 
 The rule of the package: **what a schema accepts does not change**, or the client is told where it cannot be kept. The one
 liberty is documented where it is taken (`writer.py`: a missing `type` beside `properties` or `items`). Whatever a client
-sends as a schema is taken or refused with `InvalidRequest`, and costs little either way: depth, size and steps are bounded.
+sends as a schema is taken or refused with `InvalidRequest`, and costs little either way: depth is bounded, and all that is
+done with the schemas of one request by its `place.Budget`.
 """

@@ -11,14 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin
 
-from proxy.schemas.keywords import SHAPES, Schema, children, is_old
+from proxy.schemas.keywords import SHAPES, Schema, children, is_old, weight
 from proxy.schemas.place import Path, Place, shown
 
 MOST_LEVELS = 64
 """Schemas within schemas. OpenAI takes 10 (its documentation on structured outputs, 2026)."""
-
-MOST_SCHEMAS = 20_000
-"""Subschemas of one document. OpenAI takes 5,000 properties."""
 
 
 class Document:
@@ -31,7 +28,7 @@ class Document:
         self.root: Schema = schema
         self.is_old = is_old(schema)
         """Is it of a draft in which a `$ref` hides what stands beside it?"""
-        self._looked_over: set[int] = set()
+        self._weights: dict[int, int] = {}
         self._anchors: dict[tuple[int, str], tuple[Schema, Path]] = {}
         self._resources: dict[str, tuple[Schema, Path]] = {"": (schema, None)}
         self._uris: dict[int, str] = {id(schema): ""}
@@ -41,8 +38,13 @@ class Document:
         """The node itself when it is a schema with an `$id`, to which references within it are relative; else `base`."""
         return node if id(node) in self._uris else base
 
+    def weight(self, node: Any) -> int:
+        """The steps that going through the node costs each time."""
+        return self._weights.get(id(node), 1)
+
     def follow(self, reference: str, path: Path, base: Schema) -> tuple[Any, Path, Schema]:
         """What a `$ref` that stands in the resource `base` leads to, where that is, and the resource it is in."""
+        self.place.spend(1 + len(reference) // 8)
         if reference[:1] in ("#", ""):
             node, way = self._resources[self._uris[id(base)]]
         else:
@@ -68,15 +70,14 @@ class Document:
     def _look_over(self, start: Any, path: Path, base: Schema) -> None:
         rest: list[tuple[Any, Path, int, Schema]] = [(start, path, 0, base)]
         for node, path, level, base in rest:
-            if isinstance(node, bool) or id(node) in self._looked_over:
+            if isinstance(node, bool) or id(node) in self._weights:
                 continue
             if not isinstance(node, dict):
                 raise self.place.refusal(path, f"{shown(node)} is not a schema, which is an object or a boolean.")
-            self._looked_over.add(id(node))
             if level > MOST_LEVELS:
                 raise self.place.refusal(path, f"it is nested deeper than {MOST_LEVELS} levels.")
-            if len(self._looked_over) > MOST_SCHEMAS:
-                raise self.place.refusal(None, f"it has more than {MOST_SCHEMAS} subschemas.")
+            self._weights[id(node)] = weight(node)
+            self.place.spend(self._weights[id(node)])
             self._look_at(node, path)
             base = self._name(node, path, base)
             for keyword, at, child in children(node):
@@ -91,6 +92,7 @@ class Document:
     def _name(self, node: Schema, path: Path, base: Schema) -> Schema:
         """Notes the names by which the node can be referred to, and gives the resource that it and its children are in."""
         name = node.get("$id", "")
+        self.place.spend(len(name) // 8)
         if name.startswith("#"):
             self._anchors[id(base), name[1:]] = node, path
         elif name:

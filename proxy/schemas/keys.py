@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from proxy import jsonio
-from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS
-from proxy.schemas.keywords import MANY, NAMED, Schema, without
+from proxy.schemas.document import MOST_LEVELS
+from proxy.schemas.keywords import MANY, NAMED, Schema, weight, without
 from proxy.schemas.merge import joined
-from proxy.schemas.place import function, numbered
+from proxy.schemas.place import Place, function, numbered
 
 _LONGEST_STEM = 58
 """Which leaves room for a number."""
@@ -38,10 +38,11 @@ def rename(schema: Schema, param: str, *, name: str | None = None) -> tuple[Sche
         return schema, {}
     given = dict.fromkeys(properties, 1)
     names: Names = {numbered(_UNSAFE.sub("_", own)[:_LONGEST_STEM] or "_", given): own for own in unsafe}
-    renaming = _Renaming({own: safe for safe, own in names.items()}, schema.get("$defs", {}))
+    place = function(param, name)
+    renaming = _Renaming({own: safe for safe, own in names.items()}, schema.get("$defs", {}), place)
     out = renaming.node(without(schema, "$defs"), 0)
     if out is None:
-        raise function(param, name).refusal(
+        raise place.refusal(
             ((None, "properties"), unsafe[0]),
             "this model takes property names of 1 to 64 letters, digits, '_', '.' and '-' only.",
         )
@@ -51,23 +52,19 @@ def rename(schema: Schema, param: str, *, name: str | None = None) -> tuple[Sche
 class _Renaming:
     """Goes through all that judges the object itself, and leaves what judges its values."""
 
-    def __init__(self, names: Mapping[str, str], defs: Schema) -> None:
+    def __init__(self, names: Mapping[str, str], defs: Schema, place: Place) -> None:
         self._names = names
         self._defs = defs
-        self._left = MOST_SCHEMAS
+        self._place = place
 
     def node(self, node: Schema, level: int) -> Schema | None:
         """None when something judges names in a way that cannot be said of other names."""
-        self._left -= 1
-        if (
-            self._left < 0
-            or level > MOST_LEVELS
-            or not node.keys().isdisjoint(("patternProperties", "propertyNames", "const", "enum"))
-        ):
+        self._place.spend(weight(node))
+        if level > MOST_LEVELS or not node.keys().isdisjoint(_JUDGING_BY_NAME):
             return None
         if "$ref" in node:
             return self.node(
-                joined(without(node, "$ref"), self._defs[node["$ref"].removeprefix("#/$defs/")]), level + 1
+                joined(without(node, "$ref"), self._defs[node["$ref"].removeprefix("#/$defs/")], self._place), level + 1
             )
         out = dict(node)
         for keyword in ("properties", "dependentRequired", "dependentSchemas"):

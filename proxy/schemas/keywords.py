@@ -55,8 +55,30 @@ def children(node: Schema) -> Iterator[tuple[str, str | int | None, Any]]:
                     yield keyword, name, item
 
 
+def referred(node: Any, *, in_place: bool = False) -> list[str]:
+    """The definitions that a written schema refers to, or only those that look at the same value as itself."""
+    names: list[str] = []
+    rest = [node]
+    for one in rest:
+        if isinstance(one, dict):
+            names += [one["$ref"].removeprefix(_DEFS)] if "$ref" in one else []
+            rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE or not in_place]
+    return names
+
+
+_DEFS = "#/$defs/"
+
+
 def without(node: Schema, *keywords: str) -> Schema:
     return {keyword: value for keyword, value in node.items() if keyword not in keywords}
+
+
+def weight(node: Schema) -> int:
+    """Steps to go through a node by itself, its subschemas not counted: long lists of names and literals take time too."""
+    return 1 + sum([len(value) for value in node.values() if value.__class__ in _LONG]) // 8
+
+
+_LONG = (dict, list)
 
 
 def _is_number(value: Any) -> bool:
@@ -146,8 +168,6 @@ SHAPES: dict[str, Shape] = {
     "dependencies": (_is_dependencies, "an object of schemas and arrays of strings"),
 }
 """What the meta-schema asks of each keyword's own value. A null where a text may stand is one that was not given."""
-
-SCHEMA_WORDS = "a schema: an object or a boolean"
 
 
 def is_old(root: Schema) -> bool:

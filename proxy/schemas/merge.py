@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy import jsonio
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema
+from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight
+from proxy.schemas.place import Place
 
 _GROUPS = (
     frozenset({"contains", "items", "maxContains", "minContains", "prefixItems"}),
@@ -23,14 +24,16 @@ _OF_OBJECTS = frozenset({"additionalProperties", "patternProperties", "propertie
 _UNEVALUATED = frozenset({"unevaluatedItems", "unevaluatedProperties"})
 
 
-def joined(first: Schema, second: Schema) -> Schema:
-    """Both at once, in one node. Where both say the same about the value, its description say, `first`'s word stands."""
-    merged = merge(first, second)
+def joined(first: Schema, second: Schema, place: Place) -> Schema:
+    """Both at once, in one node. Where both say the same about the value, its description say, `first`'s word stands. The
+    place that they are of pays for the work, here as below."""
+    merged = merge(first, second, place)
     return {**first, "allOf": [*first.get("allOf", ()), second]} if merged is None else merged
 
 
-def merge(first: Schema, second: Schema) -> Schema | None:
+def merge(first: Schema, second: Schema, place: Place) -> Schema | None:
     """Both laid into one, or None when only an `allOf` can say it."""
+    place.spend(weight(first) + weight(second))
     out = {**second, **first}
     if first.keys() <= ANNOTATIONS or second.keys() <= ANNOTATIONS:
         return out
@@ -39,13 +42,13 @@ def merge(first: Schema, second: Schema) -> Schema | None:
     if any(not group.isdisjoint(first) and not group.isdisjoint(second) for group in _GROUPS):
         return None
     if not _OF_OBJECTS.isdisjoint(out):
-        objects = _merged_objects(first, second)
+        objects = _merged_objects(first, second, place)
         if objects is None:
             return None
         out |= objects
     for keyword in (first.keys() & second.keys()) - ANNOTATIONS - _OF_OBJECTS:
         one, other = first[keyword], second[keyword]
-        if (keyword in SHAPES or keyword == "const") and not same(one, other):
+        if (keyword in SHAPES or keyword == "const") and not same(one, other, place):
             value = _RULES[keyword](one, other) if keyword in _RULES else None
             if value is None:
                 return None
@@ -53,7 +56,7 @@ def merge(first: Schema, second: Schema) -> Schema | None:
     return out
 
 
-def _merged_objects(first: Schema, second: Schema) -> Schema | None:
+def _merged_objects(first: Schema, second: Schema, place: Place) -> Schema | None:
     names = [side.get("properties", {}) for side in (first, second)]
     patterns = [side.get("patternProperties", {}) for side in (first, second)]
     rules = [side.get("additionalProperties", True) for side in (first, second)]
@@ -65,34 +68,40 @@ def _merged_objects(first: Schema, second: Schema) -> Schema | None:
             return None
     out: Schema = {}
     if names[0] or names[1]:
-        out["properties"] = _merged_names(*names)
+        out["properties"] = _merged_names(names[0], names[1], place)
     if patterns[0] or patterns[1]:
-        out["patternProperties"] = _merged_names(*patterns)
-    rule = both(*rules)
+        out["patternProperties"] = _merged_names(patterns[0], patterns[1], place)
+    rule = both(rules[0], rules[1], place)
     if rule not in (True, {}) or "additionalProperties" in first or "additionalProperties" in second:
         out["additionalProperties"] = rule
     return out
 
 
-def _merged_names(first: Schema, second: Schema) -> Schema:
+def _merged_names(first: Schema, second: Schema, place: Place) -> Schema:
     return {
         **first,
-        **{name: both(first[name], item) if name in first else item for name, item in second.items()},
+        **{name: both(first[name], item, place) if name in first else item for name, item in second.items()},
     }
 
 
-def both(first: Any, second: Any) -> Any:
+def both(first: Any, second: Any, place: Place) -> Any:
     """Of two schemas, which may be booleans, the one that accepts what both accept."""
     if first is False or second is False:
         return False
     if first is True or second is True:
         return second if first is True else first
-    return first if same(first, second) else joined(first, second)
+    return first if same(first, second, place) else joined(first, second, place)
 
 
-def same(first: Any, second: Any) -> bool:
+def same(first: Any, second: Any, place: Place) -> bool:
     """To the letter: for Python True is 1, and 1 is 1.0."""
-    return jsonio.encode(first) == jsonio.encode(second)
+    return first is second or text_of(first, place) == text_of(second, place)
+
+
+def text_of(value: Any, place: Place) -> bytes:
+    text = jsonio.encode(value)
+    place.spend(len(text) // 512)
+    return text
 
 
 def _common_types(first: Any, second: Any) -> Any:

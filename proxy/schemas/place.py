@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from proxy import jsonio
@@ -12,36 +12,57 @@ from proxy.errors import InvalidRequest
 Path: TypeAlias = "tuple[Path, str | int] | None"
 """A way into a document, innermost step first: None is its top, `((None, "properties"), "a")` one property."""
 
+MOST_STEPS = 30_000
+"""Of work with the schemas of one request: 1 to 4 us each. Thirty tools of twelve properties take 2,000, the 5,000 properties
+that OpenAI lets a schema have 25,000."""
+
 _LONGEST_PARAM = 200
 _LONGEST_SHOWN = 60
+
+
+class Budget:
+    """What is left of a request's steps."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, steps: int = MOST_STEPS) -> None:
+        self.left = steps
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """`param` is where the schema stands (`tools[0].function.parameters`), `subject` what OpenAI calls it in its texts
-    (`function 'f'`), `code` what it answers with."""
+    (`function 'f'`), `code` what it answers with. `budget` pays for what is done with the schema."""
 
     param: str
     subject: str
     code: str | None = None
+    budget: Budget = field(default_factory=Budget, compare=False)
 
     def at(self, path: Path) -> str:
         """The `param` of a place within the schema: `tools[0].function.parameters.properties.a.type`."""
         inner = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps(path))
         return (self.param + "".join(inner))[:_LONGEST_PARAM]
 
+    def spend(self, steps: int) -> None:
+        """Raises `InvalidRequest` when the request has had its share."""
+        self.budget.left -= steps
+        if self.budget.left < 0:
+            raise self.refusal(None, "with it the schemas of this request are too large, or grow too large.")
+
     def refusal(self, path: Path, problem: str) -> InvalidRequest:
         return InvalidRequest(f"Invalid schema for {self.subject}: {problem}", param=self.at(path), code=self.code)
 
 
-def function(param: str, name: str | None = None) -> Place:
+def function(param: str, name: str | None = None, budget: Budget | None = None) -> Place:
     """OpenAI's words for the schema of a function: `Invalid schema for function 'f': …`."""
-    return Place(param, f"function '{name}'" if name else "function", "invalid_function_parameters")
+    subject = f"function '{name}'" if name else "function"
+    return Place(param, subject, "invalid_function_parameters", budget or Budget())
 
 
-def response_format(param: str, name: str | None = None) -> Place:
+def response_format(param: str, name: str | None = None, budget: Budget | None = None) -> Place:
     """OpenAI's words for the schema of an answer: `Invalid schema for response_format 'X': …`, without a code."""
-    return Place(param, f"response_format '{name}'" if name else "response_format")
+    return Place(param, f"response_format '{name}'" if name else "response_format", budget=budget or Budget())
 
 
 def steps(path: Path) -> list[str | int]:

@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import Any
 
 from proxy import jsonio
-from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, without
+from proxy.schemas.document import MOST_LEVELS, Document
+from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
-from proxy.schemas.place import response_format
+from proxy.schemas.place import Budget, response_format
 from proxy.schemas.remembered import remembered
 from proxy.schemas.strict import check_strict
 from proxy.schemas.tools import parameters
@@ -61,18 +61,20 @@ _SCALARS = (str, int, float, bool, type(None))
 
 
 @remembered
-def native(schema: Any, strict: bool, param: str, *, name: str | None = None) -> Schema | None:
+def native(
+    schema: Any, strict: bool, param: str, *, name: str | None = None, budget: Budget | None = None
+) -> Schema | None:
     """The schema in the words of the native subset, or None when those cannot say it: recursion, objects with free keys,
     values of any kind, tuples, `not`, `if`, a top that is not one object. Emulate then.
 
     Objects that leave `additionalProperties` out get `false`. Bounds, patterns, lengths and other formats go into the
     description: `Constraints: minimum 1, maximum 5.` Raises `InvalidRequest`, for what is not a schema and, with `strict`,
-    for what OpenAI refuses.
+    for what OpenAI refuses; and when the `budget` is spent.
     """
-    place = response_format(param, name)
+    document = Document(schema, response_format(param, name, budget))
     if strict:
-        check_strict(schema, place)
-    top = Top(written(Document(schema, place), keep_refs=True, is_typed=True), place)
+        check_strict(document)
+    top = Top(written(document, keep_refs=True, is_typed=True), document.place)
     if not top.is_plain:
         return None
     try:
@@ -83,14 +85,14 @@ def native(schema: Any, strict: bool, param: str, *, name: str | None = None) ->
 
 @remembered
 def wrap_for_tool(
-    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False
+    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False, budget: Budget | None = None
 ) -> tuple[Schema, str | None]:
     """(parameters of a synthetic tool, key): with a key, the answer is the value under that key of the tool's input.
 
     A schema of objects with a plain top is used as it is; any other becomes the one property of an object, which accepts
     the same values. Raises `InvalidRequest` like `tools.for_tool`.
     """
-    place = response_format(param, name)
+    place = response_format(param, name, budget)
     inner = written(Document(schema, place), keep_refs=takes_refs, is_typed=True)
     top = Top(inner, place)
     if top.is_plain:
@@ -109,18 +111,18 @@ class _Grammar:
 
     def __init__(self, top: Top) -> None:
         self._top = top
+        self._place = top.place
         self._defs: Schema = {}
         self._open: set[str] = set()
-        self._left = MOST_SCHEMAS
 
     def document(self) -> Schema:
         out = self._node(self._top.node, 0)
         return {**out, "$defs": self._defs} if self._defs else out
 
     def _node(self, node: Any, level: int) -> Schema:
-        self._left -= 1
-        if not isinstance(node, dict) or self._left < 0 or level > MOST_LEVELS:
+        if not isinstance(node, dict) or level > MOST_LEVELS:
             raise _NotNative
+        self._place.spend(weight(node))
         if "$ref" in node:
             return self._reference(node, level)
         if "allOf" in node:
@@ -140,7 +142,7 @@ class _Grammar:
         target = self._top.resolve(reference)
         if len(node) > 1:
             # Nothing may stand beside a reference; a definition with another description is another definition.
-            out = self._node(joined(without(node, "$ref"), target), level + 1)
+            out = self._node(joined(without(node, "$ref"), target, self._place), level + 1)
         else:
             name = reference.removeprefix("#/$defs/")
             if name not in self._defs:
@@ -152,7 +154,7 @@ class _Grammar:
     def _laid_together(self, node: Schema) -> Schema:
         out = without(node, "allOf")
         for part in node["allOf"]:
-            merged = merge(out, self._top.look(part))
+            merged = merge(out, self._top.look(part), self._place)
             if merged is None:
                 raise _NotNative
             out = merged
@@ -165,7 +167,7 @@ class _Grammar:
         return {
             **_said(node),
             "anyOf": [
-                self._node(branch if is_alone else merge(rest, self._top.look(branch)), level + 1)
+                self._node(branch if is_alone else merge(rest, self._top.look(branch), self._place), level + 1)
                 for branch in node[keyword]
             ],
         }

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy import jsonio
 from proxy.schemas.document import Document
-from proxy.schemas.keywords import Schema
-from proxy.schemas.merge import same
-from proxy.schemas.place import Place, function, shown
+from proxy.schemas.keywords import Schema, weight
+from proxy.schemas.merge import same, text_of
+from proxy.schemas.place import Budget, Place, function, shown
 from proxy.schemas.remembered import remembered
 from proxy.schemas.top import ALWAYS, UNIONS, Top
 from proxy.schemas.writer import written
 
 _UNIONS_AT_TOP = (*UNIONS, "allOf")
-_MOST_NAMES = 2_000
-"""In all branches of a union together. With more, what follows from them stays unsaid at the top."""
+_MOST_HINTS = 20_000
+"""Names times branches of a union. With more, what follows from them stays unsaid at the top."""
 
 _MOVED = (*_UNIONS_AT_TOP, "if", "then", "else")
 
 
 @remembered
-def for_tool(schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False) -> Schema:
+def for_tool(
+    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False, budget: Budget | None = None
+) -> Schema:
     """The schema of an object, with `type: object` and `properties` at the top, that accepts the objects that `schema` does.
 
     None, which is no parameters, gives `{"type": "object", "properties": {}}`. `takes_refs` says that the target resolves
@@ -38,11 +39,11 @@ def for_tool(schema: Any, param: str, *, name: str | None = None, takes_refs: bo
     with what follows from A and B (names, types, what both require) at the top, for models that look there only.
 
     Raises `InvalidRequest`, code `invalid_function_parameters`, with the path at fault: for what is not a schema, accepts no
-    object, refers to what is not there, or to itself without `takes_refs`.
+    object, refers to what is not there, or to itself without `takes_refs`; and when the `budget` is spent.
     """
     if schema is None:
         return {"type": "object", "properties": {}}
-    place = function(param, name)
+    place = function(param, name, budget)
     return parameters(written(Document(schema, place), keep_refs=takes_refs, is_typed=True), place)
 
 
@@ -72,13 +73,13 @@ def _moved_below(node: Schema, top: Top) -> Schema:
     below = {keyword: node[keyword] for keyword in _MOVED if keyword in node}
     for keyword in UNIONS:
         branches = [top.look(branch) for branch in below.get(keyword, ())]
-        named = sum(len(branch.get(word, ())) for branch in branches for word in ("properties", "required"))
-        if named > _MOST_NAMES:
+        top.place.spend(sum([weight(branch) for branch in branches]))
+        names = dict.fromkeys(name for branch in branches for name in branch.get("properties", ()))
+        if len(names) * len(branches) > _MOST_HINTS:
             continue
         # Who judges the properties that are not named would no longer judge those that are named now.
         if out.get("additionalProperties", True) in (True, {}) and "unevaluatedProperties" not in out:
-            names = dict.fromkeys(name for branch in branches for name in branch.get("properties", ()))
-            out["properties"] = {name: _hint(name, branches) for name in names} | out["properties"]
+            out["properties"] = {name: _hint(name, branches, top.place) for name in names} | out["properties"]
         required = [branch.get("required", ()) for branch in branches]
         common = {*required[0]}.intersection(*required) if required else ()
         if common:
@@ -87,7 +88,7 @@ def _moved_below(node: Schema, top: Top) -> Schema:
     return {**out, "if": ALWAYS, "then": below}
 
 
-def _hint(name: str, branches: list[Schema]) -> Schema:
+def _hint(name: str, branches: list[Schema], place: Place) -> Schema:
     """What holds for a property whichever of the branches does. A branch that closes itself to the name has no say."""
     found: list[Schema] = []
     is_free = False
@@ -99,11 +100,11 @@ def _hint(name: str, branches: list[Schema]) -> Schema:
     out: Schema = {keyword: found[0][keyword] for keyword in ("title", "description") if keyword in found[0]}
     if is_free:
         return out
-    if len({jsonio.encode(one) for one in found}) == 1:
+    if len({text_of(one, place) for one in found}) == 1:
         return found[0]
     if all("const" in one or "enum" in one for one in found):
         literals = [literal for one in found for literal in one.get("enum", [one.get("const")])]
-        out["enum"] = [*{jsonio.encode(literal): literal for literal in literals}.values()]
-    if "type" in found[0] and all(same(one.get("type"), found[0]["type"]) for one in found):
+        out["enum"] = [*{text_of(literal, place): literal for literal in literals}.values()]
+    if "type" in found[0] and all(same(one.get("type"), found[0]["type"], place) for one in found):
         out["type"] = found[0]["type"]
     return out

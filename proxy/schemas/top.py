@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.schemas.keywords import Schema, children, without
+from proxy.schemas.keywords import Schema, referred, without
 from proxy.schemas.kinds import kinds
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Place
@@ -17,14 +17,9 @@ UNIONS = ("anyOf", "oneOf")
 ALWAYS: Schema = {"type": "object"}
 """As an `if` at the top of what must be an object, it always holds."""
 
-_MOST_STEPS = 200
-_MOST_ASKED = 2_000
-"""Branches of unions that are asked whether they can be an object; more are taken to be."""
-
 
 class Top:
-    """The top of a written schema, taken apart. `Top(schema, place)` settles it; `InvalidRequest` when that takes
-    too long.
+    """The top of a written schema, taken apart. `Top(schema, place)` settles it.
 
     `node` is the top without `$defs`, its own `$ref` followed, its `allOf` laid into it as far as that can be, its unions
     without the alternatives that are no objects, a union of one alternative laid into it. It accepts the same objects.
@@ -35,25 +30,20 @@ class Top:
     def __init__(self, schema: Schema, place: Place) -> None:
         self.defs: Schema = schema.get("$defs", {})
         whole = without(schema, "$defs")
-        self.is_object = kinds(whole, self.resolve) == {"object"}
+        self.place = place
+        self.is_object = self._kinds(whole) == {"object"}
         self.node = whole
-        self._asked = 0
-        left = _MOST_STEPS
         while (settled := self._settled(self.node)) is not None:
             self.node = settled
-            left -= 1
-            if not left:
-                raise place.refusal(None, "its top leads through too many references and alternatives.")
         self.is_plain = self.is_object and not any(keyword in self.node for keyword in (*UNIONS, "allOf"))
-        self.may_be_object = "object" in kinds(self.node, self.resolve)
+        self.may_be_object = "object" in self._kinds(self.node)
 
     def resolve(self, reference: str) -> Any:
         """What a reference in a written schema leads to."""
         return self.defs.get(reference.removeprefix("#/$defs/"))
 
-    def _may_be_object(self, branch: Any) -> bool:
-        self._asked += 1
-        return self._asked > _MOST_ASKED or "object" in kinds(branch, self.resolve)
+    def _kinds(self, schema: Any) -> frozenset[str]:
+        return kinds(schema, self.resolve, self.place)
 
     def look(self, branch: Schema) -> Schema:
         """The branch of a union, or what it refers to."""
@@ -61,34 +51,30 @@ class Top:
 
     def used(self, node: Schema) -> Schema:
         """The definitions that the node needs, in the order they were in."""
-        names: set[str] = set()
-        rest: list[Any] = [node]
-        while rest:
-            one = rest.pop()
-            if isinstance(one, dict):
-                name = one.get("$ref", "").removeprefix("#/$defs/")
-                if name and name not in names:
-                    names.add(name)
-                    rest.append(self.defs[name])
-                rest += [child for _, _, child in children(one)]
+        names = dict.fromkeys(referred(node))
+        rest = [*names]
+        for name in rest:
+            new = [one for one in referred(self.defs[name]) if one not in names]
+            names |= dict.fromkeys(new)
+            rest += new
         return {name: definition for name, definition in self.defs.items() if name in names}
 
     def _settled(self, node: Schema) -> Schema | None:
         """The node one step nearer to plain, or None when it is as plain as can be."""
         if "$ref" in node:
-            return joined(without(node, "$ref"), self.resolve(node["$ref"]))
+            return joined(without(node, "$ref"), self.resolve(node["$ref"]), self.place)
         parts = node.get("allOf", ())
         for at, part in enumerate(parts):
             rest = [*parts[:at], *parts[at + 1 :]]
             base = {**node, "allOf": rest} if rest else without(node, "allOf")
-            merged = merge(base, part)
+            merged = merge(base, part, self.place)
             if merged is not None:
                 return merged
         for keyword in UNIONS:
             if keyword in node:
-                branches = [branch for branch in node[keyword] if self._may_be_object(branch)]
+                branches = [branch for branch in node[keyword] if "object" in self._kinds(branch)]
                 if len(branches) == 1:
-                    return joined(without(node, keyword), branches[0])
+                    return joined(without(node, keyword), branches[0], self.place)
                 if len(branches) < len(node[keyword]):
                     return {**node, keyword: branches}
         return None

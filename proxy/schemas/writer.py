@@ -10,8 +10,8 @@ import re
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, children, modern, spelt, without
+from proxy.schemas.document import MOST_LEVELS, Document
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, referred, spelt, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
 from proxy.schemas.place import Path, numbered, shown, steps
@@ -54,7 +54,6 @@ class _Writer:
         self._source = source
         self._keep_refs = keep_refs
         self._is_typed = is_typed
-        self._left = MOST_SCHEMAS
         self._open: set[int] = set()
         self._names: dict[tuple[int, bool], str] = {}
         self._numbers: dict[str, int] = {}
@@ -75,7 +74,7 @@ class _Writer:
         """A definition that refers to itself without looking at a part of the value means nothing: the specification leaves
         it undefined, and no reader of it would come to an end."""
         try:
-            TopologicalSorter({name: _referred_in_place(node) for name, node in defs.items()}).prepare()
+            TopologicalSorter({name: referred(node, in_place=True) for name, node in defs.items()}).prepare()
         except CycleError as error:
             ways = {name: way for name, _, way, _, _ in self._wanted}
             raise self._source.place.refusal(ways[error.args[1][0]], "it leads back to itself without end.") from None
@@ -83,9 +82,9 @@ class _Writer:
     def _node(self, node: Any, path: Path, base: Schema, level: int, is_value: bool) -> Any:
         if isinstance(node, bool):
             return node
-        self._left -= 1
-        if self._left < 0 or level > MOST_LEVELS:
-            raise self._source.place.refusal(path, "it is too large or too deep with its references written out.")
+        self._source.place.spend(self._source.weight(node))
+        if level > MOST_LEVELS:
+            raise self._source.place.refusal(path, "it is too deep with its references written out.")
         base = self._source.resource(node, base)
         out = modern(node)
         if "$ref" in out and self._source.is_old:
@@ -132,7 +131,7 @@ class _Writer:
         self._open.add(id(target))
         inner = self._node(target, way, home, level + 1, is_value)
         self._open.discard(id(target))
-        return joined(without(out, "$ref"), _as_object(inner))
+        return joined(without(out, "$ref"), _as_object(inner), self._source.place)
 
     def _definition(self, target: Any, way: Path, home: Schema, is_value: bool) -> str:
         is_value = is_value and self._is_typed and is_untyped(target)
@@ -150,16 +149,6 @@ def _as_object(schema: Any) -> Schema:
         return {} if schema else {"not": {}}
     node: Schema = schema
     return node
-
-
-def _referred_in_place(node: Schema) -> list[str]:
-    """The definitions that look at the same value."""
-    names: list[str] = []
-    rest = [node]
-    for one in rest:
-        names += [one["$ref"].removeprefix("#/$defs/")] if "$ref" in one else []
-        rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE]
-    return names
 
 
 def _typed(node: Schema, is_value: bool) -> Schema:

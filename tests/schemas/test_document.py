@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from proxy.schemas.document import MOST_LEVELS, MOST_SCHEMAS, Document, trail
-from proxy.schemas.place import function, steps
+from proxy.schemas.document import MOST_LEVELS, Document, trail
+from proxy.schemas.place import MOST_STEPS, function, steps
 
 PARAM = "tools[0].function.parameters"
 
@@ -60,9 +60,9 @@ def test_depth_is_bounded() -> None:
 
 
 def test_size_is_bounded() -> None:
-    document({"properties": {str(at): {} for at in range(MOST_SCHEMAS - 1)}})
-    with pytest.raises(InvalidRequest, match="more than 20000 subschemas"):
-        document({"properties": {str(at): {} for at in range(MOST_SCHEMAS)}})
+    document({"properties": {str(at): {} for at in range(MOST_STEPS // 2)}})
+    with pytest.raises(InvalidRequest, match="too large"):
+        document({"properties": {str(at): {} for at in range(MOST_STEPS)}})
 
 
 def test_values_are_not_schemas() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from proxy import jsonio
 from proxy.schemas.merge import both, joined, merge, same
+from proxy.schemas.place import function
 
 OBJECT = {"type": "object"}
 MERGED: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -49,8 +50,8 @@ MERGED: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("first", "second", "expected"), MERGED)
 def test_laid_into_one(first: dict[str, Any], second: dict[str, Any], expected: dict[str, Any]) -> None:
     before = repr((first, second))
-    assert merge(first, second) == expected
-    assert joined(first, second) == expected
+    assert merge(first, second, function("p")) == expected
+    assert joined(first, second, function("p")) == expected
     assert repr((first, second)) == before
 
 
@@ -80,10 +81,10 @@ APART: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("first", "second"), APART)
 def test_kept_apart(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert merge(first, second) is None
-    assert merge(second, first) is None
-    assert joined(first, second) == {**first, "allOf": [second]}
-    assert joined({**first, "allOf": [{}]}, second)["allOf"] == [{}, second]
+    assert merge(first, second, function("p")) is None
+    assert merge(second, first, function("p")) is None
+    assert joined(first, second, function("p")) == {**first, "allOf": [second]}
+    assert joined({**first, "allOf": [{}]}, second, function("p"))["allOf"] == [{}, second]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +100,13 @@ def test_kept_apart(first: dict[str, Any], second: dict[str, Any]) -> None:
     ],
 )
 def test_both(first: Any, second: Any, expected: Any) -> None:
-    assert both(first, second) == expected
+    assert both(first, second, function("p")) == expected
 
 
 def test_equality_is_to_the_letter() -> None:
-    assert same({"a": [1, None]}, {"a": [1, None]})
+    assert same({"a": [1, None]}, {"a": [1, None]}, function("p"))
     for one, other in ((1, True), (0, False), (1, 1.0), ("1", 1)):
-        assert not same([one], [other])
+        assert not same([one], [other], function("p"))
 
 
 def test_a_merge_as_deep_as_a_document_may_be() -> None:
@@ -113,4 +114,6 @@ def test_a_merge_as_deep_as_a_document_may_be() -> None:
     second: dict[str, Any] = {"type": "object"}
     for _ in range(64):
         first, second = {"properties": {"a": first}}, {"properties": {"a": second}}
-    assert jsonio.encode(joined(first, second)).endswith(b'{"type":"object","minProperties":1}' + b"}" * 128)
+    assert jsonio.encode(joined(first, second, function("p"))).endswith(
+        b'{"type":"object","minProperties":1}' + b"}" * 128
+    )

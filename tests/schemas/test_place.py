@@ -1,6 +1,7 @@
 import pytest
 
-from proxy.schemas.place import Place, function, numbered, path_of, response_format, shown, steps
+from proxy.errors import InvalidRequest
+from proxy.schemas.place import MOST_STEPS, Budget, Place, function, numbered, path_of, response_format, shown, steps
 
 
 def test_a_refusal_names_the_place_within_the_schema() -> None:
@@ -51,3 +52,15 @@ def test_names_that_repeat_are_numbered() -> None:
     assert [numbered(name, given) for name in ("a", "a", "b", "a_3", "a", "a", "a_3")] == [
         "a", "a_2", "b", "a_3", "a_4", "a_5", "a_3_2"
     ]  # fmt: skip
+
+
+def test_places_of_one_request_spend_from_one_budget() -> None:
+    budget = Budget(5)
+    first, second = function("tools[0]", "f", budget), response_format("response_format", budget=budget)
+    first.spend(3)
+    second.spend(2)
+    assert budget.left == 0
+    with pytest.raises(InvalidRequest, match="the schemas of this request are too large") as caught:
+        second.spend(1)
+    assert caught.value.param == "response_format"
+    assert function("tools[0]").budget.left == MOST_STEPS

@@ -12,13 +12,12 @@ from proxy.errors import InvalidRequest
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.schemas.check import Checker
 from proxy.schemas.document import Document
-from proxy.schemas.place import Place
+from proxy.schemas.place import function
 from proxy.schemas.strict import check_strict
 from proxy.schemas.structured import native, wrap_for_tool
 from proxy.schemas.tools import for_tool
 from proxy.schemas.writer import written
 
-PLACE = Place("x", "function 'f'", "invalid_function_parameters")
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 ROUNDS = 800
 NAMES = ["a", "b", "c", "d e"]
@@ -183,7 +182,7 @@ def test_written_anew_a_schema_accepts_the_same(is_old: bool, keep_refs: bool) -
         before = jsonio.encode(schema)
         original = judge(schema)
         try:
-            out = written(Document(schema, PLACE), keep_refs=keep_refs)
+            out = written(Document(schema, function("x")), keep_refs=keep_refs)
         except InvalidRequest as error:
             # The validator looks at a reference when it comes by it, and some lie where it does not.
             assert "does not lead to a schema" in error.message or "without end" in error.message or not keep_refs, (
@@ -411,7 +410,7 @@ def test_whatever_is_sent_as_a_schema_it_is_taken_or_refused() -> None:
             lambda schema: for_tool(schema, "x", takes_refs=True),
             lambda schema: native(schema, False, "x"),
             lambda schema: wrap_for_tool(schema, "x"),
-            lambda schema: check_strict(schema, PLACE),
+            lambda schema: check_strict(Document(schema, function("x"))),
             lambda schema: Checker(schema, "x").problem("{}"),
         ):
             try:

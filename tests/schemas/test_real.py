@@ -10,6 +10,7 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.schemas.check import Checker
+from proxy.schemas.document import Document
 from proxy.schemas.place import response_format
 from proxy.schemas.strict import check_strict
 from proxy.schemas.structured import native, wrap_for_tool
@@ -92,10 +93,10 @@ def test_as_a_native_format(case: dict[str, Any]) -> None:
 @every_case
 def test_as_a_strict_schema(case: dict[str, Any]) -> None:
     if case["strict"]:
-        check_strict(case["schema"], response_format(PARAM))
+        check_strict(Document(case["schema"], response_format(PARAM)))
     else:
         with pytest.raises(InvalidRequest):
-            check_strict(case["schema"], response_format(PARAM))
+            check_strict(Document(case["schema"], response_format(PARAM)))
 
 
 @every_case

@@ -108,16 +108,16 @@ def test_what_grows_when_written_out_is_bounded() -> None:
     wide = {"items": {"$ref": "#/$defs/A19"}, "$defs": defs}
     chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(MOST_LEVELS)}
     deep = {"$ref": "#/$defs/A0", "$defs": {**chain, f"A{MOST_LEVELS}": {}}}
-    for schema in (wide, deep):
-        with pytest.raises(InvalidRequest, match="too large or too deep with its references written out"):
+    for schema, problem in ((wide, "grow too large"), (deep, "too deep with its references written out")):
+        with pytest.raises(InvalidRequest, match=problem):
             write(schema, keep_refs=False)
         write(schema, keep_refs=True)
 
 
-def test_ten_thousand_definitions_in_a_row() -> None:
-    chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(9_000)}
-    schema = {"$ref": "#/$defs/A0", "$defs": {**chain, "A9000": {}}}
-    assert len(write(schema, keep_refs=True)["$defs"]) == 9_001
+def test_thousands_of_definitions_in_a_row() -> None:
+    chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(4_000)}
+    schema = {"$ref": "#/$defs/A0", "$defs": {**chain, "A4000": {}}}
+    assert len(write(schema, keep_refs=True)["$defs"]) == 4_001
 
 
 BOOLEANS = {
