@@ -51,18 +51,47 @@ def test_refusals_are_not_kept() -> None:
     assert len(counting.calls) == 2
 
 
-def test_the_oldest_is_forgotten_and_the_longest_never_kept() -> None:
-    counting = Counting()
-    make = remembered(counting.make)
-    for number in range(MOST_KEPT + 1):
-        make(number, "p")
-    make(1, "p")
-    assert len(counting.calls) == MOST_KEPT + 1
-    make(0, "p")
-    assert len(counting.calls) == MOST_KEPT + 2
-    for _ in range(2):
-        make("a" * LONGEST_KEPT, "p")
-    assert len(counting.calls) == MOST_KEPT + 4
-    make("a" * (LONGEST_KEPT - 2), "p")
-    make("a" * (LONGEST_KEPT - 2), "p")
-    assert len(counting.calls) == MOST_KEPT + 5
+def test_what_changes_a_refusal_only_makes_no_difference() -> None:
+    calls: list[Any] = []
+
+    @remembered
+    def make(schema: Any, *, name: str, budget: object) -> None:
+        calls.append(schema)
+
+    make({}, name="a", budget=object())
+    make({}, name="b", budget=object())
+    assert len(calls) == 1
+
+
+def test_the_oldest_is_forgotten() -> None:
+    calls: list[str] = []
+
+    @remembered
+    def make(schema: str) -> str:
+        calls.append(schema[:4])
+        return schema
+
+    most = MOST_KEPT // LONGEST_KEPT
+    texts = [f"{at:04d}".ljust(LONGEST_KEPT // 2 - 2, "x") for at in range(most + 1)]
+    for text in texts:
+        make(text)
+    make(texts[1])
+    assert len(calls) == most + 1
+    make(texts[0])
+    assert calls[-1] == "0000"
+    assert len(calls) == most + 2
+
+
+@pytest.mark.parametrize(("sent", "made", "is_kept"), [(2, 2, True), (LONGEST_KEPT - 10, 2, True), (LONGEST_KEPT, 2, False),
+                                                       (2, LONGEST_KEPT, False)])  # fmt: skip
+def test_what_is_long_or_became_so_is_never_kept(sent: int, made: int, is_kept: bool) -> None:
+    calls: list[int] = []
+
+    @remembered
+    def make(schema: str) -> str:
+        calls.append(len(schema))
+        return "a" * made
+
+    make("a" * sent)
+    make("a" * sent)
+    assert len(calls) == (1 if is_kept else 2)
