@@ -15,17 +15,28 @@ from jsonschema_rs import Draft202012Validator, FancyRegexOptions, ValidationErr
 
 from proxy import jsonio
 from proxy.schemas.document import Document
+from proxy.schemas.effort import effort
 from proxy.schemas.keywords import Schema, without
 from proxy.schemas.kinds import a_kind
-from proxy.schemas.place import Place, path_of, response_format, shown
-from proxy.schemas.remembered import remembered
+from proxy.schemas.place import Budget, Place, path_of, response_format, shown
 from proxy.schemas.writer import written
 
 MOST_LEVELS = 200
 """Of values within values. The validator's stack has no guard of its own: it overflows between 10,000 and 20,000."""
 
-_MOST_BACKTRACKS = 100_000
-"""Steps of a regular expression that looks around or back, some milliseconds; all others take linear time."""
+_MOST_BACKTRACKS = 1_000
+"""Steps of a regular expression that looks around or back, each of which may go through all of the text; all others take
+linear time."""
+
+_LARGEST_PATTERN = 400_000
+"""Bytes of one compiled."""
+
+_MOST_CHECKS_PER_VALUE = 2_000
+_MOST_CHECKS = 5_000_000
+"""Of values by schemas, 0.1 us each."""
+_MOST_TOLD = 10_000
+"""Of checks when all that fails in a union is collected, 10 us each. They lie within each other, and the validator's stack
+overflows somewhere above 20,000."""
 
 _MOST_UNCHECKED = 16
 """Patterns that cannot be read; each takes another building."""
@@ -41,18 +52,23 @@ class Checker:
     """`Checker(schema, param)` raises `InvalidRequest`, with the path, for what is not a schema.
 
     `unchecked` names each `pattern` that is no regular expression in the validator's reading (ECMAScript's with the `u` flag;
-    `[\\w-.]` is one without it): it is not enforced, and the caller should say so.
+    `[\\w-.]` is one without it) or a very large one: it is not enforced, and the caller should say so. Nor is all of a schema
+    by which it could take for ever to check a value; `unchecked` has its own place then.
 
     `format` is not asserted: draft 2020-12 has it as an annotation, and validators of formats disagree with what clients
     mean by them (pydantic's `time` needs no offset, RFC 3339's does).
     """
 
-    __slots__ = ("_validator", "unchecked")
+    __slots__ = ("_effort", "_validator", "unchecked")
 
-    def __init__(self, schema: Any, param: str, *, name: str | None = None) -> None:
-        place = response_format(param, name)
+    def __init__(self, schema: Any, param: str, *, name: str | None = None, budget: Budget | None = None) -> None:
+        place = response_format(param, name, budget)
         exact: Any = written(Document(schema, place), keep_refs=True)
         self.unchecked: list[str] = []
+        self._effort = effort(exact, place)
+        if self._effort.per_value > _MOST_CHECKS_PER_VALUE:
+            self.unchecked.append(place.at(None))
+            exact, self._effort = {}, effort({}, place)
         while (fault := self._build(exact, place)) is not None:
             steps = fault.instance_path
             path = path_of(steps)
@@ -68,7 +84,7 @@ class Checker:
                 offline=True,
                 validate_formats=False,
                 mask=_MASK,
-                pattern_options=FancyRegexOptions(backtrack_limit=_MOST_BACKTRACKS),
+                pattern_options=FancyRegexOptions(_MOST_BACKTRACKS, _LARGEST_PATTERN),
             )
         except ValidationError as error:
             return error
@@ -83,17 +99,21 @@ class Checker:
             value = jsonio.decode(data)
         except jsonio.UNREADABLE as error:
             return f"$: not JSON: {error}"[:_LONGEST_PROBLEM]
-        if data.count(b"[") + data.count(b"{") > MOST_LEVELS and _is_deep(value):
+        containers = data.count(b"[") + data.count(b"{")
+        if containers > MOST_LEVELS and _levels(value) > MOST_LEVELS:
             return f"$: nested deeper than {MOST_LEVELS} levels"
+        checks = (1 + containers + data.count(b",")) * self._effort.per_value
+        if checks > _MOST_CHECKS:
+            return "$: too large to be checked"
+        if self._validator.is_valid(value):
+            return None
+        if self._effort.growth > 1 and checks * self._effort.growth ** _levels(value) > _MOST_TOLD:
+            return "$: does not conform"
         try:
             self._validator.validate(value)
         except ValidationError as error:
             return _described(_telling(error))
         return None
-
-
-checker = remembered(Checker)
-"""`Checker(schema, param, name=…)`, built once for requests that send the same schema."""
 
 
 def _removed(schema: Any, steps: list[str | int]) -> Any:
@@ -106,14 +126,15 @@ def _removed(schema: Any, steps: list[str | int]) -> Any:
     return {**schema, steps[0]: inner}
 
 
-def _is_deep(value: Any) -> bool:
+def _levels(value: Any) -> int:
+    """How deep it is nested, or one more than is too deep."""
     rest = [value]
-    for _ in range(MOST_LEVELS + 1):
+    for level in range(MOST_LEVELS + 1):
         rest = [item for item in rest if isinstance(item, dict | list)]
         if not rest:
-            return False
+            return level
         rest = [inner for item in rest for inner in (item.values() if isinstance(item, dict) else item)]
-    return True
+    return MOST_LEVELS + 1
 
 
 def _telling(error: ValidationError) -> ValidationError:

@@ -4,7 +4,7 @@ import pytest
 
 from proxy import jsonio
 from proxy.errors import InvalidRequest
-from proxy.schemas.check import MOST_LEVELS, Checker, checker
+from proxy.schemas.check import MOST_LEVELS, Checker
 
 PARAM = "response_format.json_schema.schema"
 ITEM = {
@@ -154,6 +154,39 @@ def test_a_literal_too_deep_for_the_validator() -> None:
         Checker({"const": deep}, PARAM)
 
 
-def test_a_checker_is_built_once_for_a_schema() -> None:
-    assert checker({"type": "null"}, PARAM) is checker({"type": "null"}, PARAM)
-    assert checker({"type": "null"}, PARAM).problem("1") == "$: 1 is not null"
+def nested(levels: int, leaf: Any) -> Any:
+    for _ in range(levels):
+        leaf = [leaf]
+    return leaf
+
+
+TEXT = {"type": "string"}
+TWICE = {"anyOf": [{"type": "array", "items": {"$ref": "#"}}, {"items": {"$ref": "#"}}, TEXT]}
+
+
+def test_a_ring_of_unions_is_checked_at_any_depth_and_its_failures_told_while_they_are_few() -> None:
+    it = Checker({**TWICE, "type": ["array", "string"]}, PARAM)
+    assert it.problem(jsonio.encode(nested(200, "a"))) is None
+    assert it.problem(jsonio.encode(nested(1, 1))) == "$: [1] fits none of the 3 schemas in 'anyOf'"
+    assert it.problem(jsonio.encode(nested(200, 1))) == "$: does not conform"
+
+
+def test_what_could_take_for_ever_to_check_is_not_checked_and_named() -> None:
+    defs: dict[str, Any] = {f"A{at}": {"allOf": [{"$ref": f"#/$defs/A{at + 1}"}] * 2} for at in range(60)}
+    it = Checker({"$ref": "#/$defs/A0", "$defs": {**defs, "A60": TEXT}}, PARAM)
+    assert it.unchecked == [PARAM]
+    assert it.problem("1") is None
+    assert it.problem("") is not None
+    assert Checker({"$ref": "#/$defs/A55", "$defs": {**defs, "A60": TEXT}}, PARAM).problem("1") is not None
+
+
+def test_an_answer_can_be_too_large_for_its_schema() -> None:
+    it = Checker({"items": {"anyOf": [{"const": at} for at in range(1_000)]}}, PARAM)
+    assert it.problem(jsonio.encode([*range(1_000)])) is None
+    assert it.problem(jsonio.encode([*range(1_000)] * 6)) == "$: too large to be checked"
+
+
+def test_a_very_large_pattern_is_named_and_not_enforced() -> None:
+    it = Checker({"properties": {"a": {"pattern": "((a{1,100}){1,100}){1,100}"}}}, PARAM)
+    assert it.unchecked == [f"{PARAM}.properties.a.pattern"]
+    assert it.problem('{"a":"b"}') is None

@@ -1,0 +1,100 @@
+"""How long can it take to check a value by a schema? Known before there is one.
+
+A validator looks at every value once for each schema that applies to it, and where schemas refer to each other in a ring of
+unions it collects failures that double with every level of the value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.schemas.keywords import IN_PLACE, Schema, children, referred, weight
+from proxy.schemas.place import Place
+
+_PATTERN_STEPS = 500
+"""To compile one takes up to 2 ms with the size that it may have, and most of a millisecond for every KB of text."""
+_PATTERN = 20
+_LITERAL = 20
+"""Checks in whose time one value is matched, or compared with one literal; strings are looked up."""
+
+_BESIDE = frozenset({"contains", "patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"})
+"""They look at parts that other keywords look at too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    per_value: int
+    """Checks for each value within the value, at the most."""
+    growth: int
+    """And with all failures collected so many times more on each level of it; 0 where no schema leads back to itself."""
+
+
+def effort(schema: Schema, place: Place) -> Effort:
+    """Of a written schema with its references kept. Its place pays, for the building of the validator too."""
+    measure = _Measure(schema.get("$defs", {}), place)
+    top = measure.node(schema)
+    again = [measure.known[name] for name in measure.again]
+    return Effort(top.per_value + sum([one.per_value for one in again]), max([one.growth for one in again], default=0))
+
+
+class _Measure:
+    def __init__(self, defs: Schema, place: Place) -> None:
+        self.known: dict[str, Effort] = {}
+        self.again: set[str] = set()
+        """What leads back to itself. A validator knows there what it has seen."""
+        self._place = place
+        self._patterns: set[str] = set()
+        for name in _inner_first(defs):
+            self.known[name] = self.node(defs[name])
+
+    def node(self, node: Any) -> Effort:
+        if not isinstance(node, dict):
+            return Effort(1, 0)
+        self._place.spend(2 * weight(node))
+        one, growth = self._own(node), 0
+        part = Effort(0, 0)
+        if "$ref" in node:
+            name = node["$ref"].removeprefix("#/$defs/")
+            target = self.known.get(name)
+            if target is None:
+                self.again.add(name)
+                target = Effort(1, 1)
+            one, growth = one + target.per_value, target.growth
+        for keyword, _, child in children(node):
+            if keyword == "$defs":
+                continue
+            inner = self.node(child)
+            if keyword in IN_PLACE or keyword in _BESIDE:
+                one, growth = one + inner.per_value, growth + inner.growth
+            else:
+                part = Effort(max(part.per_value, inner.per_value), max(part.growth, inner.growth))
+        return Effort(one + part.per_value, growth + part.growth)
+
+    def _own(self, node: Schema) -> int:
+        for pattern in (node.get("pattern"), *node.get("patternProperties", ())):
+            if pattern is not None and pattern not in self._patterns:
+                self._patterns.add(pattern)
+                self._place.spend(_PATTERN_STEPS + len(pattern) // 4)
+        literals = node.get("enum", ())
+        compared = 0 if all(isinstance(literal, str) for literal in literals) else len(literals)
+        matched = ("pattern" in node) + len(node.get("patternProperties", ()))
+        return 1 + _PATTERN * matched + _LITERAL * compared
+
+
+def _inner_first(defs: Schema) -> list[str]:
+    """The names, each after those that its definition refers to, but for those that lead back."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for first in defs:
+        rest = [] if first in seen else [(first, iter(referred(defs[first])))]
+        seen.add(first)
+        while rest:
+            inner = rest[-1][1]
+            new = next((one for one in inner if one not in seen), None)
+            if new is None:
+                order.append(rest.pop()[0])
+            else:
+                seen.add(new)
+                rest.append((new, iter(referred(defs[new]))))
+    return order
