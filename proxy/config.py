@@ -95,6 +95,12 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """For the model behind this entry, by whatever name it is called; goes before that of all."""
 
 
+class Cache(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    automatic: bool = False
+    """Mark long beginnings of prompts for the cache, where requests have no marks of their own. Writing costs a quarter
+    more than sending, reading a tenth."""
+
+
 class Routing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     profile_scope: Literal["geo", "global"] = "geo"
     """For models that need an inference profile: that of the region's geography first, or the global one."""
@@ -145,6 +151,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     models: dict[str, str | ModelEntry] = {}
     """Names of your own: `gpt-4o: us.anthropic…`, or an ARN and its family."""
     routing: Routing = Routing()
+    cache: Cache = Cache()
     guardrail: Guardrail | None = None
     """For every request that no guardrail of its key or model is set for."""
     strict: bool = False

@@ -109,7 +109,7 @@ class Pipeline:
         record.model, record.is_stream = asked.request.model, asked.request.stream
         target = self._upstream.resolve(asked.request.model)
         record.target = target.model_id
-        request = self._policy.apply(asked.request, target, record.owner, headers)
+        request = self._policy.apply(asked.request, target, record.owner, headers, adapted)
         form = _form(asked.request.output_format, adapted)
         request = await self._prepare(request, target, adapted, record)
         exchange = await self._exchange(request, target, adapted, headers, record)

@@ -1,4 +1,4 @@
-"""What the operator's configuration makes of a request: the guardrail it has to pass.
+"""What the operator's configuration makes of a request: the guardrail it has to pass, the marks for the prompt cache.
 
 A guardrail of the key goes before one of the model, and that before the default. One of a `models` entry holds for the
 model behind it, by whatever name it is called. A client can ask for its trace, but neither replace nor weaken it.
@@ -13,6 +13,8 @@ from proxy import config
 from proxy.access.keys import holder
 from proxy.apis.guardrail import guardrail_of_headers, no_guardrail
 from proxy.errors import InvalidRequest, ModelNotFound
+from proxy.families.cache_points import with_cache_points
+from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Guardrail, Request
 from proxy.routing.resolve import Target
 
@@ -30,16 +32,23 @@ class Policy:
         entries = {name: settings.entry(name) for name in settings.models}
         self._of_models = {name: entry.guardrail for name, entry in entries.items() if entry.guardrail is not None}
         self._resolve = resolve
+        self._has_automatic_marks = settings.cache.automatic
 
-    def apply(self, request: Request, target: Target, owner: str, headers: Mapping[str, str]) -> Request:
+    def apply(
+        self, request: Request, target: Target, owner: str, headers: Mapping[str, str], adapted: Adaptations
+    ) -> Request:
         """`owner` as the keyring names it, `headers` the client's. Raises `InvalidRequest`."""
+        request = replace(request, guardrail=self._guardrail(request, target, owner, headers))
+        return with_cache_points(request, target.model, adapted, is_automatic=self._has_automatic_marks)
+
+    def _guardrail(self, request: Request, target: Target, owner: str, headers: Mapping[str, str]) -> Guardrail | None:
         asked = _asked(request.guardrail, guardrail_of_headers(headers))
         told = self._of_keys.get(owner) or self._of_model(request.model, target) or self._default
         if told is not None:
-            return replace(request, guardrail=_kept(told, asked))
+            return _kept(told, asked)
         if asked is not None and not asked.id:
             raise no_guardrail(asked)
-        return replace(request, guardrail=asked)
+        return asked
 
     def _of_model(self, name: str, target: Target) -> config.Guardrail | None:
         """The called entry's own, else that of the first entry with the same model behind it."""

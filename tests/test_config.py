@@ -10,7 +10,7 @@ from msgspec import Struct
 from proxy.config import Config, ConfigError, Guardrail, Key, ModelEntry, load
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
-SECTIONS = "auth, aws, guardrail, log, media, models, retry, routing, schema_mismatch, server, strict, timeouts"
+SECTIONS = "auth, aws, cache, guardrail, log, media, models, retry, routing, schema_mismatch, server, strict, timeouts"
 
 
 @pytest.fixture

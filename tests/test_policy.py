@@ -9,6 +9,7 @@ from proxy.access.keys import Keyring
 from proxy.config import Config
 from proxy.errors import InvalidRequest
 from proxy.families import FAMILIES
+from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Guardrail, Request
 from proxy.policy import Policy
 from proxy.routing.catalog import Catalog
@@ -40,7 +41,9 @@ def applied(
     resolver = Resolver(Catalog.load(), "us-east-1", families=FAMILIES, aliases=aliases)
     owner = Keyring(config.auth.secrets).check({"authorization": f"Bearer {key}"})
     request = Request(model, [], guardrail=asked)
-    kept = Policy(config, resolver.resolve).apply(request, resolver.resolve(model), owner, headers or {})
+    kept = Policy(config, resolver.resolve).apply(
+        request, resolver.resolve(model), owner, headers or {}, Adaptations(is_strict=True)
+    )
     assert request.guardrail is asked, "the request was changed"
     return kept.guardrail
 

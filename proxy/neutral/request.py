@@ -68,6 +68,20 @@ class OutputFormat:
 
 
 @dataclass(slots=True)
+class Caching:
+    """What a client wants of the prompt cache, beside its marks."""
+
+    is_automatic: bool | None = None
+    """True: marks are made for it. False: there are none but its own. None leaves it to the operator."""
+    param: str = ""
+    ttl: str | None = None
+    """`5m` or `1h`: of the marks that say none."""
+    ttl_param: str = ""
+    ttl_word: str | None = None
+    """As the client wrote it."""
+
+
+@dataclass(slots=True)
 class Guardrail:
     id: str
     """"": the operator's, whatever it is."""
@@ -125,6 +139,7 @@ class Request:
     metadata: dict[str, str] = field(default_factory=dict)
     """The client's own labels, for the operator's records."""
     guardrail: Guardrail | None = None
+    caching: Caching | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields we do not know, as received. A family sends on those that are native to it and reports the others."""
     spelled: dict[str, str] = field(default_factory=dict)

@@ -181,6 +181,11 @@ WRONG: dict[str, list[Any]] = {
     "parallel_tool_calls": ["true", 1],
     "web_search_options": [True, {}],
     "prompt_cache_key": [True, 1],
+    "prompt_cache_retention": [True, 24, "1d"],
+    "prompt_cache_options": [True, "implicit", [], {"mode": "on"}, {"mode": 1}, {"ttl": "1d"}, {"ttl": 30}],
+    "cache_control": [True, "ephemeral", {"type": "x"}, {"ttl": "24h"}],
+    "performanceConfig": [True, "fast", {"latency": "fast"}],
+    "guardrailConfig": [True, "x", {}, {"trace": "enabled"}, {"streamProcessingMode": "x"}, {"tagSuffix": "a b"}],
     "safety_identifier": [True, 1],
 }
 

@@ -23,7 +23,7 @@ from proxy.families.tool_names import ToolNames
 from proxy.neutral import blocks, events
 from proxy.neutral.events import BlockKind, Event
 from proxy.neutral.reply import FinishReason, Reply, Usage
-from proxy.neutral.request import Guardrail, Message, OutputFormat, Request, Role, Sampling, Tool, ToolChoice
+from proxy.neutral.request import Caching, Guardrail, Message, OutputFormat, Request, Role, Sampling, Tool, ToolChoice
 
 
 class Golden:
@@ -53,6 +53,7 @@ class Golden:
             "tool_choice": ToolChoice,
             "output_format": lambda fields: OutputFormat(**fields),
             "guardrail": lambda fields: Guardrail(**fields),
+            "caching": lambda fields: Caching(**fields),
         }
         return Request(messages=messages, **{key: readers.get(key, _same)(value) for key, value in raw.items()})
 

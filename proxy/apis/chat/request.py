@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.apis import fields
+from proxy.apis.chat.caching import CACHING, parse_caching
 from proxy.apis.chat.messages import parse_messages
 from proxy.apis.chat.output import parse_output
 from proxy.apis.chat.reasoning import Depth, parse_depth
@@ -48,9 +49,6 @@ _HANDLED = frozenset(
         "performanceConfig",
         "prediction",
         "presence_penalty",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
         "reasoning",
         "reasoning_effort",
         "response_format",
@@ -69,6 +67,7 @@ _HANDLED = frozenset(
         "user",
         "verbosity",
         "web_search_options",
+        *CACHING,
     }
 )
 
@@ -119,6 +118,7 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
         output_format=parse_output(body, messages, adapted),
         metadata=_metadata(body),
         guardrail=parse_guardrail(body, adapted),
+        caching=parse_caching(body, adapted),
         choices=fields.integer(body, "n", 1, max_choices) or 1,
         stream=stream,
         end_user=_end_user(body, spelled, adapted),
@@ -232,13 +232,6 @@ def _note_what_has_no_effect(body: Mapping[str, Any], adapted: Adaptations) -> N
         adapted.drop("store", "Nothing is stored here.")
     if fields.mapping(body, "prediction") is not None:
         adapted.drop("prediction", "Bedrock has no predicted outputs.")
-    for name, read in (
-        ("prompt_cache_key", fields.string),
-        ("prompt_cache_retention", fields.string),
-        ("prompt_cache_options", fields.mapping),
-    ):
-        if read(body, name) is not None:
-            adapted.drop(name, "Bedrock caches by prefix and marks.")
     if fields.word(body, "verbosity", ("low", "medium", "high")) in ("low", "high"):
         adapted.drop("verbosity", "The model has no such setting.")
 

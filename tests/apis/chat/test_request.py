@@ -18,6 +18,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
 # What OpenAI documents in 2026, but model and messages; and three that others have made common.
 FIELDS = [
     "audio",
+    "cache_control",
     "frequency_penalty",
     "presence_penalty",
     "function_call",
@@ -34,6 +35,7 @@ FIELDS = [
     "moderation",
     "n",
     "parallel_tool_calls",
+    "performanceConfig",
     "prediction",
     "prompt_cache_key",
     "prompt_cache_options",
@@ -113,7 +115,7 @@ def test_nulls_all_at_once() -> None:
 def test_every_field_of_the_sdk_is_handled() -> None:
     """None of them falls among the unknown ones."""
     names = set(typing.get_type_hints(sdk.CompletionCreateParamsStreaming))
-    others = {"guardrailConfig", "include_reasoning", "reasoning"}
+    others = {"cache_control", "guardrailConfig", "include_reasoning", "performanceConfig", "reasoning"}
     assert names >= set(FIELDS) - {"moderation", "stream"} - others | {"model", "messages"}
     for name in names | set(FIELDS):
         for value in VALUES.values():
@@ -130,7 +132,7 @@ TYPES: dict[str, tuple[str, list[str]]] = {
     **dict.fromkeys(("prompt_cache_key", "prompt_cache_retention"), ("a string", ["a string"])),
     **dict.fromkeys(("logprobs", "parallel_tool_calls", "store", "stream"), ("a boolean", ["a boolean"])),
     "include_reasoning": ("a boolean", ["a boolean"]),
-    **dict.fromkeys(("guardrailConfig", "reasoning"), ("an object", ["an object"])),
+    **dict.fromkeys(("guardrailConfig", "performanceConfig", "reasoning"), ("an object", ["an object"])),
     **dict.fromkeys(("max_tokens", "max_completion_tokens", "n", "seed"), ("an integer", ["an integer"])),
     "top_logprobs": ("an integer", ["an integer"]),
     "temperature": ("a decimal", ["an integer", "a decimal number"]),
@@ -140,7 +142,9 @@ TYPES: dict[str, tuple[str, list[str]]] = {
     **dict.fromkeys(("reasoning_effort", "service_tier", "verbosity"), ("a string", ["a string"])),
     **dict.fromkeys(("audio", "moderation", "web_search_options"), ("an object", ["an object"])),
     **dict.fromkeys(("logit_bias", "metadata", "prediction"), ("an object", ["an object"])),
-    **dict.fromkeys(("prompt_cache_options", "response_format", "stream_options"), ("an object", ["an object"])),
+    **dict.fromkeys(
+        ("cache_control", "prompt_cache_options", "response_format", "stream_options"), ("an object", ["an object"])
+    ),
     **dict.fromkeys(("tools", "functions", "messages"), ("an array of objects", ["an array"])),
     "modalities": ("an array of strings", ["an array"]),
     "stop": ("one of a string or array of strings", ["a string", "an array"]),
@@ -494,8 +498,6 @@ def test_idle_values_pass_without_a_word(body: dict[str, Any]) -> None:
         ("store", True),
         ("prediction", {"type": "content", "content": "x"}),
         ("prompt_cache_key", "k"),
-        ("prompt_cache_retention", "24h"),
-        ("prompt_cache_options", {"mode": "explicit"}),
         ("verbosity", "low"),
         ("verbosity", "high"),
     ],
