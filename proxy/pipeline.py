@@ -21,6 +21,7 @@ from pathlib import Path
 from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE, comment
+from proxy.bedrock.client import Answer
 from proxy.choices import Choices, abandon, together
 from proxy.config import Config
 from proxy.conformity import Form
@@ -159,7 +160,7 @@ class Pipeline:
         record.is_whole = True
         first = answers[0][1]
         record.upstream_request_id = first.request_id
-        body = jsonio.encode(asked.render(self._identity(first.headers.get(_TIER_HEADER)), replies))
+        body = jsonio.encode(asked.render(self._identity(asked, first), replies))
         return Whole(body, _headers(record))
 
     async def _stream(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Streamed:
@@ -178,13 +179,13 @@ class Pipeline:
         self, asked: Asked, opening: asyncio.Future[Choices], watch: Watch, record: Record
     ) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
-        writer = asked.stream(self._identity(None))
+        writer = asked.stream(self._identity(asked, None))
         try:
             if not opening.done():
                 yield KEEPALIVE
             choices = await opening
             record.upstream_request_id = choices.answer.request_id
-            writer = asked.stream(self._identity(choices.answer.headers.get(_TIER_HEADER)))
+            writer = asked.stream(self._identity(asked, choices.answer))
             record.first_event_s = loop.time() - record.started_s
             begun: bytes = writer.start()
             async with aclosing(choices.batches()) as batches:
@@ -236,9 +237,11 @@ class Pipeline:
         record.adapted = ", ".join(filter(None, (record.adapted, _NOT_MET)))
         return comment(f"{ADAPTED_HEADER}: {_NOT_MET}")
 
-    def _identity(self, service_tier: str | None) -> Identity:
+    def _identity(self, asked: Asked, answer: Answer | None) -> Identity:
+        """The tier is what Bedrock says; where it says nothing, what it was asked for, for it refuses what it has not."""
         token = "".join(random.choices(_ALPHABET, k=29))  # noqa: S311  a name, no secret
-        return Identity(token, int(self._now()), service_tier or "default")
+        told = answer.headers.get(_TIER_HEADER) if answer is not None else None
+        return Identity(token, int(self._now()), told or asked.request.service_tier or "default")
 
 
 def _form(output: OutputFormat | None, adapted: Adaptations) -> Form | None:

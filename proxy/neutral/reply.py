@@ -36,6 +36,8 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     """The part of the output that is reasoning, where the model tells."""
+    service_tier: str = ""
+    """At which it is billed, where the answer itself says so."""
     is_estimate: bool = False
     """True when the stream was ended early by us and the output is estimated from its text."""
 
@@ -46,6 +48,7 @@ class Usage:
             self.cache_read_tokens + other.cache_read_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.service_tier or other.service_tier,
             self.is_estimate or other.is_estimate,
         )
 

@@ -384,6 +384,11 @@ TEXTS = [
     (THROTTLING, "Your request rate is too high. Reduce the frequency of requests.", LIMITED),
     (UNAVAILABLE, "Bedrock is unable to process your request.", (Overloaded, "overloaded", None)),
     (INTERNAL, "Bedrock is unable to process your request.", (Overloaded, "overloaded", None)),
+    # What stands around the conversation.
+    (VALIDATION, "The specified service tier is not supported for this model.", invalid("service_tier")),
+    (VALIDATION, "Latency performance configuration is not supported for this model.", invalid("performanceConfig")),
+    (VALIDATION, "Value 'x' at 'serviceTier.type' failed to satisfy constraint", invalid("service_tier")),
+    (VALIDATION, "Value '' at 'requestMetadata' failed to satisfy constraint", invalid("metadata")),
     # Body and parameters: behind a JSON schema.
     (
         VALIDATION,

@@ -43,14 +43,15 @@ class Envelope:
 
 
 def render(envelope: Envelope, replies: Sequence[Reply], form: AnswerForm) -> dict[str, Any]:
+    usage = sum((reply.usage for reply in replies), Usage())
     return {
         "id": envelope.id,
         "object": "chat.completion",
         "created": envelope.created,
         "model": envelope.model,
         "choices": [_choice(index, reply, form) for index, reply in enumerate(replies)],
-        "usage": render_usage(sum((reply.usage for reply in replies), Usage())),
-        "service_tier": envelope.service_tier,
+        "usage": render_usage(usage),
+        "service_tier": usage.service_tier or envelope.service_tier,
         "system_fingerprint": None,
     }
 

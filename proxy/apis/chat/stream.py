@@ -38,20 +38,11 @@ _encode = jsonio.encode
 class ChatStream:
     """One per answer, for all of its choices. `start`, then `send` as events come, then `close` or `fail`."""
 
-    __slots__ = ("_choices", "_form", "_head", "_tail")
+    __slots__ = ("_choices", "_envelope", "_form", "_head", "_tail")
 
     def __init__(self, envelope: Envelope, choices: int, form: AnswerForm) -> None:
-        constant = _encode(
-            {
-                "id": envelope.id,
-                "object": "chat.completion.chunk",
-                "created": envelope.created,
-                "model": envelope.model,
-                "service_tier": envelope.service_tier,
-                "system_fingerprint": None,
-            }
-        )
-        self._head = b'data: %b,"choices":[' % constant[:-1]
+        self._envelope = envelope
+        self._head = _head(envelope, envelope.service_tier)
         # With `include_usage` every chunk but the last has a null there; without it no chunk has the key.
         self._tail = b',"usage":null}\n\n' if form.includes_usage else b"}\n\n"
         self._form = form
@@ -71,12 +62,28 @@ class ChatStream:
         """The end of an answer that is whole."""
         if not self._form.includes_usage:
             return sse.DONE
-        usage = _encode(render_usage(sum((choice.usage for choice in self._choices), Usage())))
-        return b'%b],"usage":%b}\n\n%b' % (self._head, usage, sse.DONE)
+        usage = sum((choice.usage for choice in self._choices), Usage())
+        # Some answers say only here at which tier they were given.
+        head = _head(self._envelope, usage.service_tier) if usage.service_tier else self._head
+        return b'%b],"usage":%b}\n\n%b' % (head, _encode(render_usage(usage)), sse.DONE)
 
     def fail(self, error: ProxyError) -> bytes:
         """The end of an answer that failed: SDKs raise it. No finish_reason and no [DONE] go with it."""
         return sse.data(render_error(error))
+
+
+def _head(envelope: Envelope, service_tier: str) -> bytes:
+    constant = _encode(
+        {
+            "id": envelope.id,
+            "object": "chat.completion.chunk",
+            "created": envelope.created,
+            "model": envelope.model,
+            "service_tier": service_tier,
+            "system_fingerprint": None,
+        }
+    )
+    return b'data: %b,"choices":[' % constant[:-1]
 
 
 class _Choice:

@@ -47,6 +47,10 @@ class WireUsage(msgspec.Struct, rename="camel"):
     cache_write_input_tokens: int | None = None
 
 
+class WireTier(msgspec.Struct):
+    type: str = ""
+
+
 class WireReasoningText(msgspec.Struct):
     text: str = ""
     signature: str | None = None
@@ -89,6 +93,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     usage: WireUsage
     additional_model_response_fields: Any = None
     trace: Any = None
+    service_tier: WireTier | None = None
 
 
 _read = msgspec.json.Decoder(_Answer).decode
@@ -110,7 +115,7 @@ def parse(body: bytes, call: Call) -> Reply:
         ),
         finish_word=answer.stop_reason,
         stop_sequence=stop_sequence(answer.additional_model_response_fields),
-        usage=count(answer.usage, answer.additional_model_response_fields),
+        usage=count(answer.usage, answer.additional_model_response_fields, answer.service_tier),
         trace=answer.trace if call.is_traced else None,
     )
 
@@ -123,7 +128,7 @@ def finish_reason(word: str, *, has_text: bool, has_calls: bool) -> FinishReason
     return FinishReason.TOOL_USE if has_calls and reason is FinishReason.STOP else reason
 
 
-def count(usage: WireUsage, additional: Any) -> Usage:
+def count(usage: WireUsage, additional: Any, tier: WireTier | None) -> Usage:
     """`additional`: `{"usage": {"output_tokens_details": {"thinking_tokens": 12}}}` where Claude was asked for it."""
     thinking = _at(additional, "usage", "output_tokens_details", "thinking_tokens")
     return Usage(
@@ -132,6 +137,7 @@ def count(usage: WireUsage, additional: Any) -> Usage:
         cache_read_tokens=usage.cache_read_input_tokens or 0,
         cache_write_tokens=usage.cache_write_input_tokens or 0,
         reasoning_tokens=thinking if isinstance(thinking, int) else 0,
+        service_tier="" if tier is None else tier.type,
     )
 
 

@@ -20,6 +20,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.converse.reply import (
     SERVER_TOOL,
+    WireTier,
     WireToolUse,
     WireUsage,
     count,
@@ -75,6 +76,7 @@ class _Payload(msgspec.Struct, rename="camel"):
     additional_model_response_fields: Any = None
     usage: WireUsage | None = None
     trace: Any = None
+    service_tier: WireTier | None = None
 
 
 _read = msgspec.json.Decoder(_Payload).decode
@@ -278,7 +280,7 @@ class ConverseStream:
 
     def _end(self, payload: _Payload, out: list[Event]) -> None:
         if payload.usage is not None:
-            self._usage = count(payload.usage, self._additional)
+            self._usage = count(payload.usage, self._additional, payload.service_tier)
             out.append(UsageReport(self._usage))
         if self._finished is not None:
             self._finished.trace = payload.trace
