@@ -39,6 +39,15 @@ class ArgumentsReader:
         self._scanner = scanner
         self._say = say
 
+    def untold(self) -> str:
+        """What was taken of a call that turned out to be broken and is in no fragment, as it was written."""
+        return self._scanner.release()
+
+    def _tell(self, fragment: str) -> None:
+        """Everything up to here is in what was said."""
+        self._say(fragment)
+        self._scanner.hold()
+
     def json_object(self, shape: Shape) -> Step[None]:
         """From `{` to its `}`."""
         yield from self._object("", shape, 1)
@@ -59,7 +68,7 @@ class ArgumentsReader:
             if (yield from self._is_last(")")):
                 break
         scanner.take(1)
-        self._say("{}" if lead == "{" else "}")
+        self._tell("{}" if lead == "{" else "}")
 
     def _object(self, lead: str, shape: Shape, depth: int) -> Step[None]:
         scanner = self._scanner
@@ -78,7 +87,7 @@ class ArgumentsReader:
             if (yield from self._is_last("}")):
                 break
         scanner.take(1)
-        self._say(f"{before}{{}}" if is_empty else "}")
+        self._tell(f"{before}{{}}" if is_empty else "}")
 
     def _array(self, lead: str, shape: Shape, depth: int) -> Step[None]:
         scanner = self._scanner
@@ -91,7 +100,7 @@ class ArgumentsReader:
             if (yield from self._is_last("]")):
                 break
         scanner.take(1)
-        self._say("]" if size else f"{before}[]")
+        self._tell("]" if size else f"{before}[]")
 
     def _is_last(self, closer: str) -> Step[bool]:
         """Behind a value: a comma, which may also stand behind the last one, or the closer."""
@@ -118,27 +127,29 @@ class ArgumentsReader:
         if char in _QUOTES or (yield from self._scanner.see(_RAW_STRING)):
             yield from self._string(lead, shape, PYTHON)
         elif char in ("[", "(", "{"):
-            self._say(lead)
-            self._say(_encode(coerce((yield from literals.composite(self._scanner, PYTHON)), shape)))
+            self._tell(lead)
+            self._tell(_encode(coerce((yield from literals.composite(self._scanner, PYTHON)), shape)))
         else:
             yield from self._scalar(lead, shape, char)
 
     def _scalar(self, lead: str, shape: Shape, char: str) -> Step[None]:
         if char.isalpha():
-            self._say(lead + _encode((yield from literals.word(self._scanner))))
+            self._tell(lead + _encode((yield from literals.word(self._scanner))))
             return
         written = yield from literals.bare(self._scanner)
         number = literals.number(written)
-        self._say(lead + (_encode(coerce(written, shape)) if number is None else number_text(number, shape)))
+        self._tell(lead + (_encode(coerce(written, shape)) if number is None else number_text(number, shape)))
 
     def _string(self, lead: str, shape: Shape, dialect: Dialect) -> Step[None]:
         if shape.takes("string"):
-            self._say(f'{lead}"')
+            self._tell(f'{lead}"')
+            # Its quotes are told already, and all else is as soon as it is read.
+            self._scanner.forget()
             yield from self._text(dialect, lambda piece: self._say(_encode(piece)[1:-1]))
-            self._say('"')
+            self._tell('"')
         else:
-            self._say(lead)
-            self._say(_encode(coerce((yield from self._whole_string(dialect)), shape)))
+            self._tell(lead)
+            self._tell(_encode(coerce((yield from self._whole_string(dialect)), shape)))
 
     def _whole_string(self, dialect: Dialect) -> Step[str]:
         parts: list[str] = []
@@ -163,7 +174,7 @@ class ArgumentsReader:
         if (yield from self._scanner.skip_space()) != "{":
             raise Mismatch
         for name, inner in (yield from literals.composite(self._scanner, PYTHON)).items():
-            self._say(f"{lead}{_encode(name)}:{_encode(coerce(inner, shape.property(name)))}")
+            self._tell(f"{lead}{_encode(name)}:{_encode(coerce(inner, shape.property(name)))}")
             lead = ","
         return lead
 

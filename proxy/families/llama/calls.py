@@ -319,6 +319,10 @@ class CallParser:
             yield from arguments(self._shape(name))
         except Mismatch:
             if self._is_begun:
+                # It is no JSON any more, but nothing that was written is lost.
+                rest = self._arguments.untold()
+                if rest.strip():
+                    self._say(rest)
                 self._end(is_complete=False)
             raise
         self._end(is_complete=True)
@@ -354,6 +358,7 @@ class CallParser:
 
     def _end(self, *, is_complete: bool) -> None:
         self._is_begun = False
+        self._scanner.forget()
         if not self._is_dropped:
             self._put_whole(CallEnd(is_complete))
 

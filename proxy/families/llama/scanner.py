@@ -67,10 +67,10 @@ class Scanner:
         """The next text goes to the reader that waits for such. False: there is none, and the text is to be added."""
         if self._run is None or self._run[0].fullmatch(text) is None:
             return False
-        self._run[1](text)
         self.taken += len(text)
         if self._held is not None:
             self._held.append(text)
+        self._run[1](text)
         return True
 
     def add(self, text: str) -> None:
