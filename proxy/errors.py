@@ -4,6 +4,7 @@
     ├── InvalidRequest 400           the client's request is at fault; `param` names the place
     │   ├── UnsupportedParameter     the field cannot work on this model
     │   ├── ContextLengthExceeded
+    │   ├── StreamRefused            the model gives its answer whole or not at all
     │   └── ThoughtsRefused          the model does not take back the thoughts that were sent
     ├── Unauthenticated 401
     ├── Forbidden 403                the account behind the proxy may not use this model
@@ -79,6 +80,10 @@ class UnsupportedParameter(InvalidRequest):
 
 class ContextLengthExceeded(InvalidRequest):
     default_code = "context_length_exceeded"
+
+
+class StreamRefused(UnsupportedParameter):
+    """Asked for the whole answer, the same request may pass."""
 
 
 class ThoughtsRefused(InvalidRequest):

@@ -316,6 +316,33 @@ async def test_a_call_that_is_cancelled_is_freed(router, make):
     assert body.is_closed
 
 
+WHOLE_ONLY = httpx.Response(
+    400,
+    headers={"x-amzn-errortype": "ValidationException"},
+    content=b'{"message":"The model is unsupported for streaming."}',
+)
+
+
+@pytest.mark.parametrize("stops", [(), ("lo",)])
+async def test_a_model_that_refuses_to_stream_is_asked_for_all_of_its_answer(stops, router, make):
+    refused = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
+    asked = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[whole() for _ in range(2)])
+    exchange = make(stops)
+    expected = "Hel" if stops else "Hello"
+    for _ in range(2):
+        unfolding = await exchange.open()
+        assert await texts(unfolding) == expected
+    assert (refused.call_count, asked.call_count) == (1, 2), "it is known from the first refusal on"
+
+
+async def test_stops_need_no_stream(router, make):
+    router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
+    router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=whole())
+    reply, answer = await make(("lo",)).whole()
+    assert (reply.text, reply.stop_sequence) == ("Hel", "lo")
+    await answer.aclose()
+
+
 REFUSED = httpx.Response(
     400,
     headers={"x-amzn-errortype": "ValidationException"},

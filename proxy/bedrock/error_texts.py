@@ -20,6 +20,7 @@ from proxy.errors import (
     Overloaded,
     ProxyError,
     RateLimited,
+    StreamRefused,
     ThoughtsRefused,
     UnsupportedParameter,
     UpstreamFailed,
@@ -48,6 +49,7 @@ _PROFILE_ONLY = Meaning(
 )
 _MESSAGES = Meaning(InvalidRequest, "messages")
 _THOUGHTS = Meaning(ThoughtsRefused, "messages")
+_WHOLE_ONLY = Meaning(StreamRefused, "stream")
 _TOO_LONG = Meaning(ContextLengthExceeded, "messages")
 _TOO_MANY_OUT = Meaning(InvalidRequest, "max_tokens", "invalid_value")
 _FORCED_TOOL = Meaning(UnsupportedParameter, "tool_choice", "unsupported_value")
@@ -88,6 +90,10 @@ TEXTS: dict[type[ProxyError], tuple[tuple[str, Meaning], ...]] = {
         ("unexpected error during processing", _FAILED),
         ("failed to generate output", _FAILED),
         ("model produced invalid sequence", _FAILED),
+        ("unsupported for streaming", _WHOLE_ONLY),
+        ("not support streaming", _WHOLE_ONLY),
+        ("doesn't support streaming", _WHOLE_ONLY),
+        ("in streaming mode", Meaning(StreamRefused, "tools")),
         ("doesn't support the model", Meaning(InvalidRequest, "model")),
         ("model doesn't support", Meaning(UnsupportedParameter)),
         ("extraneous key", Meaning(UnsupportedParameter)),

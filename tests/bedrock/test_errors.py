@@ -21,6 +21,7 @@ from proxy.errors import (
     QuotaExceeded,
     RateLimited,
     RequestTooLarge,
+    StreamRefused,
     ThoughtsRefused,
     UnsupportedParameter,
     UpstreamBroken,
@@ -314,6 +315,7 @@ def invalid(param: str | None, code: str | None = None) -> tuple[type[ProxyError
     return InvalidRequest, code, param
 
 
+NO_STREAM = (StreamRefused, "unsupported_parameter", "stream")
 THOUGHTS = (ThoughtsRefused, None, "messages")
 
 
@@ -504,7 +506,14 @@ TEXTS = [
     (VALIDATION, "tools.0.custom.input_schema.type: Input should be 'object'", invalid("tools")),
     # Converse.
     (VALIDATION, "This model doesn't support tool use.", unsupported("tools")),
-    (VALIDATION, "This model doesn't support tool use in streaming mode.", unsupported("tools")),
+    (
+        VALIDATION,
+        "This model doesn't support tool use in streaming mode.",
+        (StreamRefused, "unsupported_parameter", "tools"),
+    ),
+    (VALIDATION, "The model is unsupported for streaming.", NO_STREAM),
+    (VALIDATION, "The model does not support streaming.", NO_STREAM),
+    (VALIDATION, "This model doesn't support streaming.", NO_STREAM),
     (
         VALIDATION,
         "This model doesn't support system messages. Try again without a system message.",
