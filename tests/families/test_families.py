@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
+from proxy.errors import InvalidRequest
 from proxy.families import FAMILIES, Call
 from proxy.families.sampling import max_tokens
+from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Text
-from proxy.neutral.request import Message, Request, Role, Sampling
+from proxy.neutral.blocks import Text, ToolResult, ToolUse
+from proxy.neutral.request import Message, Request, Role, Sampling, Tool
 from proxy.routing.catalog import Catalog, Model
 
 CATALOG = Catalog.load()
@@ -30,6 +34,30 @@ def test_every_generation_that_an_operator_can_name(name: str) -> None:
 
 def test_every_family_has_models() -> None:
     assert set(FAMILIES) <= {model.family for model in CATALOG.all()}
+
+
+CUT_OFF = ToolUse("call_1", "get_weather", '{"city":"Par', "messages[1].tool_calls[0].function")
+
+
+@pytest.mark.parametrize("arguments", [CUT_OFF.arguments, "[1]", "x", "null"])
+@pytest.mark.parametrize(
+    "name", ["anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-lite-v1:0", "meta.llama3-3-70b-instruct-v1:0"]
+)
+def test_arguments_that_are_no_object_go_to_models_that_read_text_alone(name: str, arguments: str) -> None:
+    """As they were written: the model itself was cut off in them. Where the wire wants an object, they are refused."""
+    model = CATALOG.find(name)
+    assert model is not None
+    use = replace(CUT_OFF, arguments=arguments)
+    result = ToolResult(use.id, [Text("not called: the arguments are cut off")], "messages[2]")
+    messages = [*HELLO, Message(Role.ASSISTANT, [use], "messages[1]"), Message(Role.USER, [result], "messages[2]")]
+    request = Request("m", messages, tools=[Tool("get_weather", "tools[0].function")])
+    if model.family == "llama":
+        prompt = decode(FAMILIES[model.family].build(request, model, Adaptations(is_strict=True)).body)["prompt"]
+        assert f"[get_weather(arguments={arguments!r})]" in prompt
+        return
+    with pytest.raises(InvalidRequest, match="expected the text of a JSON object") as raised:
+        FAMILIES[model.family].build(request, model, Adaptations())
+    assert (raised.value.param, raised.value.code) == (f"{use.param}.arguments", "invalid_value")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)

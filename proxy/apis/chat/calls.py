@@ -59,7 +59,7 @@ def _call(item: Any, path: str, adapted: Adaptations) -> ToolUse:
 def _function(inner: Mapping[str, Any], call_id: str, path: str, adapted: Adaptations) -> ToolUse:
     note_unknown(inner, _HANDLED_OF_FUNCTION, path, adapted)
     arguments = fields.string(inner, "arguments", path) or "{}"
-    _check_object(arguments, f"{path}.arguments")
+    _check_depth(arguments, f"{path}.arguments")
     return ToolUse(call_id, _name(inner, path), arguments, path)
 
 
@@ -70,16 +70,15 @@ def _name(inner: Mapping[str, Any], path: str) -> str:
     return name
 
 
-def _check_object(arguments: str, path: str) -> None:
+def _check_depth(arguments: str, path: str) -> None:
+    """What is no JSON is for the model to take or not: it may be what it was cut off in."""
     try:
         value = jsonio.decode(arguments)
         if arguments.count("{") + arguments.count("[") > _HEADROOM:
             jsonio.encode(reduce(lambda inner, _: [inner], range(_HEADROOM), value))
-    except jsonio.UNREADABLE:
-        value = None
-    if not isinstance(value, dict):
+    except RecursionError:
         raise InvalidRequest(
-            f"Invalid '{path}': expected the text of a JSON object, but got something else.",
-            param=path,
-            code="invalid_value",
-        )
+            f"Invalid '{path}': the arguments are nested too deep.", param=path, code="invalid_value"
+        ) from None
+    except jsonio.UNREADABLE:
+        pass

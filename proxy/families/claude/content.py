@@ -16,9 +16,9 @@ from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from proxy import jsonio
 from proxy.errors import InvalidRequest
 from proxy.families.loops import is_blank
+from proxy.families.tool_arguments import arguments_of
 from proxy.families.tool_names import safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
@@ -97,7 +97,7 @@ class ContentWriter:
                     "type": "tool_use",
                     "id": block.id,
                     "name": safe(block.name),
-                    "input": jsonio.decode(block.arguments or "{}"),
+                    "input": arguments_of(block),
                 }
         return self._result(block)
 

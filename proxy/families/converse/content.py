@@ -11,9 +11,9 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import Any
 
-from proxy import jsonio
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.converse.caching import CachePoints
+from proxy.families.tool_arguments import arguments_of
 from proxy.families.tool_names import safe
 from proxy.families.turns import PLACEHOLDER, Turn
 from proxy.neutral.adaptations import Adaptations
@@ -79,7 +79,9 @@ class ContentWriter:
             case Reasoning():
                 content.append(_reasoning(block))
             case ToolUse():
-                content.append(_tool_use(block))
+                content.append(
+                    {"toolUse": {"toolUseId": block.id, "name": safe(block.name), "input": arguments_of(block)}}
+                )
             case _:
                 content.append(self._tool_result(block))
 
@@ -139,18 +141,6 @@ def _reasoning(block: Reasoning) -> dict[str, Any]:
         blob = b64encode(block.redacted.encode("latin-1", "replace")).decode()
         return {"reasoningContent": {"redactedContent": blob}}
     return {"reasoningContent": {"reasoningText": {"text": block.text, "signature": block.signature}}}
-
-
-def _tool_use(block: ToolUse) -> dict[str, Any]:
-    try:
-        arguments = jsonio.decode_strictly(block.arguments.encode()) if block.arguments.strip() else {}
-    except (jsonio.BadJSON, UnicodeEncodeError):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(
-            f"Invalid value for '{block.param}': the arguments have to be a JSON object.", param=block.param
-        )
-    return {"toolUse": {"toolUseId": block.id, "name": safe(block.name), "input": arguments}}
 
 
 def _decoded(block: Document) -> str:

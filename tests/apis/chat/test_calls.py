@@ -80,18 +80,22 @@ def test_no_arguments(arguments: str | None) -> None:
         '{"a":NaN}',
         '{"a":"\\ud800"}',
         "```json\n{}\n```",
-        nested(990),
-        nested(100_000),
     ],
-    ids=lambda text: text[:30],
 )
-def test_arguments_that_are_no_object(arguments: str) -> None:
+def test_arguments_that_are_no_object_are_for_the_model_to_take_or_not(arguments: str) -> None:
+    """It may have been cut off in them."""
+    assert parsed(tool_calls=[function(arguments=arguments)])[0].arguments == arguments
+    assert parsed(function_call={"name": "f", "arguments": arguments})[0].arguments == arguments
+
+
+@pytest.mark.parametrize("arguments", [nested(990), nested(100_000)], ids=lambda text: text[:30])
+def test_arguments_that_are_nested_too_deep(arguments: str) -> None:
     for message, at in (
         ({"tool_calls": [function(arguments=arguments)]}, f"{CALL}.function.arguments"),
         ({"function_call": {"name": "f", "arguments": arguments}}, "messages[1].function_call.arguments"),
     ):
         assert refused(**message) == (
-            f"Invalid '{at}': expected the text of a JSON object, but got something else.",
+            f"Invalid '{at}': the arguments are nested too deep.",
             at,
             "invalid_value",
         )
