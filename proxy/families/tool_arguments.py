@@ -1,4 +1,9 @@
-"""The arguments of a call in the history, for wires that want an object."""
+"""The arguments of a call in the history, for wires that want an object.
+
+They go back to the model as it wrote them. A call that ran into the limit of tokens cannot: its arguments are no JSON, and
+any object put in their place would be a call that nobody made. It is refused with its path; the answer had told by its
+`finish_reason`, `length`, that it is not whole, and the conversation goes on without it.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def _call(item: Any, path: str, adapted: Adaptations) -> ToolUse:
 
 def _function(inner: Mapping[str, Any], call_id: str, path: str, adapted: Adaptations) -> ToolUse:
     note_unknown(inner, _HANDLED_OF_FUNCTION, path, adapted)
-    arguments = fields.string(inner, "arguments", path) or "{}"
+    arguments = fields.string(inner, "arguments", path) or ""
+    if not arguments.strip():
+        arguments = "{}"
     _check_depth(arguments, f"{path}.arguments")
     return ToolUse(call_id, _name(inner, path), arguments, path)
 
