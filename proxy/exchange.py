@@ -20,7 +20,8 @@ from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
 from proxy.errors import CredentialsExpired, ProxyError, StreamRefused, ThoughtsRefused, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
-from proxy.neutral.barejson import FenceFilter
+from proxy.neutral.barejson import FenceFilter, UnwrapFilter
+from proxy.neutral.calls import FirstCallFilter
 from proxy.neutral.events import Event, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
@@ -260,16 +261,24 @@ class Unfolded:
 
 
 class Filters:
-    """What is done to the text of an answer on its way, for models that cannot do it themselves."""
+    """What is done to an answer on its way, for models that cannot do it themselves."""
 
-    __slots__ = ("_fences", "_stops")
+    __slots__ = ("_filters", "_stops")
 
     def __init__(self, call: Call) -> None:
         self._stops = StopFilter(call.stops) if call.stops else None
-        self._fences = FenceFilter() if call.is_bare_json else None
+        self._filters: list[StopFilter | UnwrapFilter | FenceFilter | FirstCallFilter] = []
+        if self._stops is not None:
+            self._filters.append(self._stops)
+        if call.answer_key is not None or call.argument_keys:
+            self._filters.append(UnwrapFilter(call.answer_key, call.argument_keys))
+        if call.is_bare_json:
+            self._filters.append(FenceFilter())
+        if call.is_one_call:
+            self._filters.append(FirstCallFilter())
 
     def __bool__(self) -> bool:
-        return self._stops is not None or self._fences is not None
+        return bool(self._filters)
 
     @property
     def is_done(self) -> bool:
@@ -277,9 +286,9 @@ class Filters:
         return self._stops is not None and self._stops.is_done
 
     def feed(self, events: list[Event]) -> list[Event]:
-        if self._stops is not None:
-            events = self._stops.feed(events)
-        return events if self._fences is None else self._fences.feed(events)
+        for one in self._filters:
+            events = one.feed(events)
+        return events
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,6 +40,10 @@ class Call:
     """The family's own notes, for the reading of the answer."""
     answer_key: str | None = None
     """The answer is the value under this key of those arguments, not all of them."""
+    argument_keys: Mapping[str, str] = field(default_factory=dict)
+    """The client's name of a tool -> the key of its arguments under which the client's own stand."""
+    is_one_call: bool = False
+    """The model may call several tools at once and the client wants one: the first call is kept."""
 
     @property
     def is_traced(self) -> bool:

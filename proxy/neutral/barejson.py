@@ -7,8 +7,9 @@ text was cut into pieces.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta
+from proxy.neutral.events import ArgumentsDelta, BlockKind, BlockStart, BlockStop, Event, Finish, TextDelta
 
 _SPACE = " \t\r\n"
 _FENCE = "```"
@@ -156,6 +157,43 @@ class Unwrapper:
         """What was held back and is no part of the object around X, once the text has ended."""
         held, self._held = self._held, ""
         return "" if self._has_ended and "}" in held else held
+
+
+class UnwrapFilter:
+    """Takes the object away that had to be put around an answer, or around the arguments of a call. Events in, events out.
+
+    `text_key`: the key of it around each text. `argument_keys`: that around the arguments of the tools of these names.
+    """
+
+    __slots__ = ("_argument_keys", "_delta", "_text_key", "_unwrapper")
+
+    def __init__(self, text_key: str | None, argument_keys: Mapping[str, str]) -> None:
+        self._text_key = text_key
+        self._argument_keys = argument_keys
+        self._unwrapper: Unwrapper | None = None
+        self._delta: type[TextDelta] | type[ArgumentsDelta] = TextDelta
+
+    def feed(self, events: list[Event]) -> list[Event]:
+        out: list[Event] = []
+        for event in events:
+            if isinstance(event, BlockStart):
+                is_call = event.kind is BlockKind.TOOL_USE
+                key = self._argument_keys.get(event.name) if is_call else self._text_key
+                self._delta = ArgumentsDelta if is_call else TextDelta
+                self._unwrapper = Unwrapper(key) if key is not None else None
+            elif self._unwrapper is not None:
+                if isinstance(event, TextDelta | ArgumentsDelta):
+                    self._say(self._unwrapper.feed(event.text), out)
+                    continue
+                if isinstance(event, BlockStop):
+                    self._say(self._unwrapper.flush(), out)
+                    self._unwrapper = None
+            out.append(event)
+        return out
+
+    def _say(self, text: str, out: list[Event]) -> None:
+        if text:
+            out.append(self._delta(text))
 
 
 class _ValueEnd:

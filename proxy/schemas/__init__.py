@@ -5,7 +5,8 @@
     strict.py       what OpenAI demands of a schema with `strict: true`
     check.py        does a text conform to the schema?
     effort.py       how long that can take, known before there is a text
-    keys.py         property names that Claude refuses, renamed and back
+    keys.py         property names that Claude refuses, and the object around them
+    room.py         how much of what the service itself enforces one request can hold
     document.py     a client's schema, looked over, its references followed
     writer.py       the same written anew as draft 2020-12, references kept or written out
     top.py, merge.py, kinds.py, keywords.py, place.py, remembered.py    what those are made of

@@ -16,6 +16,7 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.schemas.document import MOST_LEVELS, Document
+from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
 from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, response_format
@@ -24,9 +25,6 @@ from proxy.schemas.strict import check_strict
 from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
 from proxy.schemas.writer import written
-
-WRAPPED = "value"
-"""The one property of a synthetic tool whose schema is not that of an object."""
 
 _FORMATS = frozenset({
     "date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid",
@@ -85,21 +83,28 @@ def native(
 
 @remembered
 def wrap_for_tool(
-    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False, budget: Budget | None = None
+    schema: Any,
+    param: str,
+    *,
+    name: str | None = None,
+    takes_refs: bool = False,
+    has_plain_names: bool = False,
+    budget: Budget | None = None,
 ) -> tuple[Schema, str | None]:
     """(parameters of a synthetic tool, key): with a key, the answer is the value under that key of the tool's input.
 
     A schema of objects with a plain top is used as it is; any other becomes the one property of an object, which accepts
-    the same values. Raises `InvalidRequest` like `tools.for_tool`.
+    the same values. So does one with names that only the level below may have, where `has_plain_names` says so. Raises
+    `InvalidRequest` like `tools.for_tool`.
     """
     place = response_format(param, name, budget)
     inner = written(Document(schema, place), keep_refs=takes_refs, is_typed=True)
     top = Top(inner, place)
     if top.is_plain:
-        return parameters(inner, place), None
-    properties = {WRAPPED: without(inner, "$defs")}
-    outer = {"type": "object", "properties": properties, "required": [WRAPPED], "additionalProperties": False}
-    return (outer | {"$defs": top.defs} if top.defs else outer), WRAPPED
+        plain = parameters(inner, place)
+        if not (has_plain_names and has_odd_names(plain)):
+            return plain, None
+    return wrapped({**inner, "$defs": top.defs} if top.defs else inner), WRAPPED
 
 
 class _NotNative(Exception):

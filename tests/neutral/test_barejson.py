@@ -6,7 +6,8 @@ from typing import Protocol
 import pytest
 
 from proxy import jsonio
-from proxy.neutral.barejson import FenceFilter, Unfencer, Unwrapper
+from proxy.neutral.barejson import FenceFilter, Unfencer, UnwrapFilter, Unwrapper
+from proxy.neutral.blocks import Text, ToolUse
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,
@@ -337,3 +338,47 @@ def test_any_value_comes_out_by_chance() -> None:
 def test_no_more_is_held_back_than_could_be_wrapping(text: str, shown: str) -> None:
     unwrapper = Unwrapper("value")
     assert "".join(map(unwrapper.feed, text)) == shown
+
+
+def block(kind: BlockKind, text: str, size: int, name: str = "") -> list[Event]:
+    delta = ArgumentsDelta if kind is BlockKind.TOOL_USE else TextDelta
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    return [BlockStart(kind, name, name), *(delta(piece) for piece in pieces), BlockStop()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_the_object_is_taken_from_around_answers_and_arguments(size: int) -> None:
+    seen = UnwrapFilter("value", {"odd": "value"})
+    out = seen.feed(
+        [
+            *block(BlockKind.TEXT, '{"value": ["a"]}', size),
+            *block(BlockKind.TOOL_USE, '{"value":{"filter[id]":"}"}}', size, "odd"),
+            *block(BlockKind.TOOL_USE, '{"value":1}', size, "plain"),
+            *block(BlockKind.TEXT, "No.", size),
+            *block(BlockKind.TOOL_USE, "{}", size, "odd"),
+            *block(BlockKind.TEXT, '{"value":', size),
+        ]
+    )
+    fold = Fold()
+    fold.feed([*out, Finish(FinishReason.STOP, "stop")])
+    assert fold.reply().blocks == [
+        Text('["a"]'),
+        ToolUse("odd", "odd", '{"filter[id]":"}"}'),
+        ToolUse("plain", "plain", '{"value":1}'),
+        Text("No."),
+        ToolUse("odd", "odd", "{}"),
+        Text('{"value":'),
+    ]
+
+
+def test_what_is_within_streams_as_it_comes() -> None:
+    seen = UnwrapFilter("value", {})
+    assert seen.feed([BlockStart(BlockKind.TEXT), TextDelta('{"value": [1, ')]) == [
+        BlockStart(BlockKind.TEXT),
+        TextDelta("[1, "),
+    ]
+    thought: list[Event] = [BlockStart(BlockKind.REASONING), ReasoningDelta('{"value": 1}'), BlockStop()]
+    assert UnwrapFilter(None, {"odd": "value"}).feed([*thought, *block(BlockKind.TEXT, '{"value":1}', 20)]) == [
+        *thought,
+        *block(BlockKind.TEXT, '{"value":1}', 20),
+    ]

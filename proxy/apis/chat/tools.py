@@ -48,10 +48,12 @@ def parse_tools(body: Mapping[str, Any], adapted: Adaptations) -> ToolSettings:
     is_parallel = fields.boolean(body, "parallel_tool_calls") is not False
     if listed:
         tools = [_tool(item, f"tools[{index}]", adapted) for index, item in enumerate(listed)]
+        _check_names(tools)
         settings = _chosen(body, tools)
         settings.is_parallel = is_parallel
     else:
         tools = [_function(item, f"functions[{index}]", adapted) for index, item in enumerate(functions)]
+        _check_names(tools)
         settings = _chosen_function(body, tools)
     _check_idle(body, "tool_choice", "tools", listed)
     _check_idle(body, "function_call", "functions", functions)
@@ -67,6 +69,19 @@ def _listed(body: Mapping[str, Any], name: str) -> Sequence[Any]:
     if len(listed) > _MAX_TOOLS:
         raise fields.too_long(name, "array", _MAX_TOOLS, len(listed))
     return listed
+
+
+def _check_names(tools: Sequence[Tool]) -> None:
+    """A call names its tool, and nothing else tells which was meant; Claude and Converse refuse two of one name."""
+    names: set[str] = set()
+    for tool in tools:
+        if tool.name in names:
+            raise InvalidRequest(
+                f"Invalid '{tool.param}.name': the name '{tool.name[:100]}' stands twice. Tool names have to be unique.",
+                param=f"{tool.param}.name",
+                code="invalid_value",
+            )
+        names.add(tool.name)
 
 
 def _check_idle(body: Mapping[str, Any], name: str, offered: str, tools: Sequence[Any]) -> None:

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from proxy.errors import InvalidRequest
 from proxy.families.loops import is_blank
-from proxy.families.tool_arguments import arguments_of
 from proxy.families.tool_names import safe
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
 from proxy.routing.catalog import Model
@@ -33,8 +33,9 @@ _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
 class ContentWriter:
     """One per request: it knows the cache marks that have gone by."""
 
-    def __init__(self, model: Model, adapted: Adaptations) -> None:
+    def __init__(self, model: Model, adapted: Adaptations, schemas: ToolSchemas) -> None:
         self._model = model
+        self._schemas = schemas
         self._adapted = adapted
         self._marked: list[tuple[Json, str]] = []
 
@@ -97,7 +98,7 @@ class ContentWriter:
                     "type": "tool_use",
                     "id": block.id,
                     "name": safe(block.name),
-                    "input": arguments_of(block),
+                    "input": self._schemas.arguments(block),
                 }
         return self._result(block)
 

@@ -18,7 +18,6 @@ from proxy import jsonio
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, check_guarded
-from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
@@ -131,12 +130,5 @@ def _blocks(wires: list[_Block], call: Call) -> tuple[list[ReplyBlock], bool]:
             blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), bytes(wire.input).decode()))
         elif wire.type == "tool_use" and not has_answered:
             has_answered, talk = True, []
-            blocks.append(Text(_unwrapped(bytes(wire.input).decode(), call.answer_key)))
+            blocks.append(Text(bytes(wire.input).decode()))
     return (blocks if has_answered else blocks + talk), has_answered
-
-
-def _unwrapped(arguments: str, key: str | None) -> str:
-    if key is None:
-        return arguments
-    unwrapper = Unwrapper(key)
-    return unwrapper.feed(arguments) + unwrapper.flush()

@@ -22,11 +22,11 @@ from proxy.families.claude.tools import tool_fields
 from proxy.families.invoke import guardrail_fields, invoke_headers
 from proxy.families.thinking import OWN_FIELDS, Plan, native_fields, plan
 from proxy.families.tool_names import ToolNames
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.families.turns import arrange
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import OutputFormat, Request
 from proxy.routing.catalog import Model
-from proxy.schemas.structured import native
 
 _VERSION = "bedrock-2023-05-31"
 """Every Claude model on Bedrock accepts it; the newer `2026-10-21` only 4.7 and later."""
@@ -35,7 +35,8 @@ _BARE_JSON = "Answer with one JSON object and nothing else: no other text, and n
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
-    schema, by_tool = _output(request, model)
+    schemas = ToolSchemas(model, adapted)
+    schema, by_tool = _output(request, schemas)
     answers_by_call = by_tool is not None and not request.offers_tools
     thinking = plan(request, request.extra, model, adapted, answers_by_call=answers_by_call)
     if schema is not None or by_tool is not None:
@@ -44,15 +45,17 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if thinking.is_on:
         # While it thinks it samples as it likes and goes on from no assistant message.
         model = replace(model, sampling="none", has_prefill=False)
-    writer = ContentWriter(model, adapted)
+    writer = ContentWriter(model, adapted, schemas)
     can_force = model.forced_tools != "no" and not thinking.is_on
-    tools = tool_fields(request, model, adapted, writer, output=by_tool, can_force=can_force)
+    tools = tool_fields(request, adapted, writer, schemas, output=by_tool, can_force=can_force)
     spoken, turns = arrange(request.messages, model, adapted, takes_thoughts=thinking.is_on)
     system = writer.write(spoken)
     messages = [{"role": turn.role, "content": writer.write(turn.blocks)} for turn in turns]
     writer.settle_marks()
-    is_bare_json = request.output_format is not None and request.output_format.schema is None
-    if is_bare_json:
+    output = request.output_format
+    is_bare_json = output is not None and output.schema is None
+    if output is not None and is_bare_json:
+        adapted.change(output.param, "instruction", "This model has no JSON mode.")
         tools.instructions.append(_BARE_JSON)
     body: dict[str, Any] = {
         "anthropic_version": _VERSION,
@@ -86,18 +89,17 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         names=ToolNames.of(request),
         answer_tool=tools.answer_tool,
         answer_key=tools.answer_key,
+        argument_keys=schemas.argument_keys,
         is_bare_json=is_bare_json,
     )
 
 
-def _output(request: Request, model: Model) -> tuple[dict[str, Any] | None, OutputFormat | None]:
+def _output(request: Request, schemas: ToolSchemas) -> tuple[dict[str, Any] | None, OutputFormat | None]:
     """(schema for `output_config.format`, None) where the model follows schemas, or else (None, what a tool has to do)."""
     output = request.output_format
     if output is None or output.schema is None:
         return None, None
-    schema = None
-    if "schema" in model.features:
-        schema = native(output.schema, output.is_strict, output.param, name=output.name)
+    schema = schemas.answer(output)
     return (schema, None) if schema is not None else (None, output)
 
 

@@ -20,7 +20,6 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
 from proxy.families.invoke import INTERVENED, Metrics, check_guarded, chunk
-from proxy.neutral.barejson import Unwrapper
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,
@@ -105,7 +104,6 @@ class ClaudeStream:
         "_stop_sequence",
         "_talk",
         "_trace",
-        "_unwrapper",
         "_usage",
         "_word",
         "is_ended",
@@ -115,7 +113,6 @@ class ClaudeStream:
         self._asked = call
         self._names = call.names
         self._answer_tool = call.answer_tool
-        self._unwrapper = Unwrapper(call.answer_key) if call.answer_key is not None else None
         self._usage = Usage()
         self._output_size = 0
         self._open: BlockKind | None = None
@@ -264,12 +261,7 @@ class ClaudeStream:
         out.append(BlockStart(BlockKind.TOOL_USE, block.id, self._names.to_client(block.name)))
 
     def _say(self, arguments: str, out: list[Event]) -> None:
-        if not self._is_answering:
-            out.append(ArgumentsDelta(arguments))
-            return
-        text = arguments if self._unwrapper is None else self._unwrapper.feed(arguments)
-        if text:
-            out.append(TextDelta(text))
+        out.append(TextDelta(arguments) if self._is_answering else ArgumentsDelta(arguments))
 
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
         self._stop_block(out)
@@ -291,8 +283,6 @@ class ClaudeStream:
         if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
             # No delta at all stands for no arguments.
             self._say("{}", out)
-        if self._is_answering and self._unwrapper is not None and (rest := self._unwrapper.flush()):
-            out.append(TextDelta(rest))
         self._is_answering = False
         out.append(BlockStop())
 

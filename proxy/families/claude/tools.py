@@ -10,19 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.errors import InvalidRequest
 from proxy.families.claude.content import ContentWriter
 from proxy.families.tool_names import safe
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import OutputFormat, Request, ToolChoice
-from proxy.routing.catalog import Model
-from proxy.schemas.structured import native, wrap_for_tool
-from proxy.schemas.tools import for_tool
 
 Json = dict[str, Any]
-
-_MOST_STRICT = 20
-"""Tools of one request that can be `strict`."""
 
 
 @dataclass(slots=True)
@@ -36,20 +30,21 @@ class ToolFields:
 
 def tool_fields(
     request: Request,
-    model: Model,
     adapted: Adaptations,
     writer: ContentWriter,
+    schemas: ToolSchemas,
     *,
     output: OutputFormat | None,
     can_force: bool,
 ) -> ToolFields:
     """`output`: a form of the answer that has to be had by a tool. `can_force`: the model may be told what to call."""
     fields = ToolFields()
-    tools = _tools(request, model, adapted, writer)
+    tools = _tools(request, writer, schemas)
     choice = _choice(request)
     # Where a call is insisted on, the answer, and with it its form, waits for the next turn.
     if output is not None and not request.must_call:
-        answer = _answer(output, tools, fields)
+        answer = _answer(output, tools, fields, schemas)
+        adapted.change(output.param, "tool", "The service does not keep this model to such a schema itself.")
         if request.offers_tools:
             fields.instructions.append(f"Give your final answer by calling the tool {answer['name']}, not as text.")
             choice = {"type": "any"} if can_force else choice
@@ -80,36 +75,24 @@ def _choice(request: Request) -> Json:
     return {"type": "any" if request.tool_choice is ToolChoice.REQUIRED else request.tool_choice.value}
 
 
-def _tools(request: Request, model: Model, adapted: Adaptations, writer: ContentWriter) -> list[Json]:
+def _tools(request: Request, writer: ContentWriter, schemas: ToolSchemas) -> list[Json]:
     tools: list[Json] = []
-    names: set[str] = set()
-    strict_left = _MOST_STRICT if model.has_strict_tools else 0
     for tool in request.tools:
-        name = safe(tool.name)
-        if name in names:
-            raise InvalidRequest(f"Invalid 'tools': the name '{tool.name[:100]}' stands twice.", param=tool.param)
-        names.add(name)
-        at = f"{tool.param}.parameters"
-        out: Json = {"name": name, "input_schema": for_tool(tool.parameters, at, name=tool.name)}
+        schema, is_kept = schemas.tool(tool)
+        out: Json = {"name": safe(tool.name), "input_schema": schema}
         if tool.description.strip():
             out["description"] = tool.description
-        if tool.is_strict:
-            # What is guaranteed is a grammar, and not every schema can be one.
-            grammar = native(out["input_schema"], False, at, name=tool.name) if strict_left else None
-            if grammar is None:
-                adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
-            else:
-                out["input_schema"], out["strict"] = grammar, True
-                strict_left -= 1
+        if is_kept:
+            out["strict"] = True
         if tool.cache_mark is not None:
             writer.mark(out, tool.cache_mark)
         tools.append(out)
     return tools
 
 
-def _answer(output: OutputFormat, tools: list[Json], fields: ToolFields) -> Json:
+def _answer(output: OutputFormat, tools: list[Json], fields: ToolFields, schemas: ToolSchemas) -> Json:
     fields.answer_tool = _answer_name(output, tools)
-    schema, fields.answer_key = wrap_for_tool(output.schema, output.param, name=output.name)
+    schema, fields.answer_key = schemas.answer_tool(output)
     description = output.description.strip() or "Gives the answer to the user."
     return {"name": fields.answer_tool, "description": description, "input_schema": schema}
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.converse.caching import CachePoints
-from proxy.families.tool_arguments import arguments_of
 from proxy.families.tool_names import safe
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.families.turns import PLACEHOLDER, Turn
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
@@ -42,10 +42,11 @@ Content = list[dict[str, Any]]
 class ContentWriter:
     """Writes the turns of one request, in order: documents are numbered through the whole conversation."""
 
-    __slots__ = ("_adapted", "_documents", "_model", "_points")
+    __slots__ = ("_adapted", "_documents", "_model", "_points", "_schemas")
 
-    def __init__(self, model: Model, points: CachePoints, adapted: Adaptations) -> None:
+    def __init__(self, model: Model, points: CachePoints, schemas: ToolSchemas, adapted: Adaptations) -> None:
         self._model = model
+        self._schemas = schemas
         self._points = points
         self._adapted = adapted
         self._documents = 0
@@ -79,9 +80,8 @@ class ContentWriter:
             case Reasoning():
                 content.append(_reasoning(block))
             case ToolUse():
-                content.append(
-                    {"toolUse": {"toolUseId": block.id, "name": safe(block.name), "input": arguments_of(block)}}
-                )
+                arguments = self._schemas.arguments(block)
+                content.append({"toolUse": {"toolUseId": block.id, "name": safe(block.name), "input": arguments}})
             case _:
                 content.append(self._tool_result(block))
 

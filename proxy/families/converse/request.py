@@ -24,6 +24,7 @@ from proxy.families.converse.turns import fold_system, move_attachments, part_re
 from proxy.families.labels import labels
 from proxy.families.thinking import OWN_FIELDS, Plan, native_fields, plan
 from proxy.families.tool_names import ToolNames
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.families.turns import arrange
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Text
@@ -50,7 +51,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if model.provider in _NO_USER_BEHIND_RESULTS:
         turns = part_results(turns, adapted)
     points = CachePoints(request, model, adapted)
-    tooling = tools.plan(request, turns, model, points, adapted)
+    schemas = ToolSchemas(model, adapted)
+    tooling = tools.plan(request, turns, model, points, schemas, adapted)
     notes: list[Block] = [Text(note) for note in tooling.notes]
     if model.has_system:
         system += notes
@@ -58,7 +60,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         turns[0].blocks = notes + turns[0].blocks
         fold_system(system, turns, request.messages[0].param, adapted)
         system = []
-    writer = ContentWriter(model, points, adapted)
+    writer = ContentWriter(model, points, schemas, adapted)
     body: dict[str, Any] = {"messages": []}
     if system:
         body["system"] = writer.system(system)
@@ -84,6 +86,9 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         guardrail=request.guardrail,
         names=ToolNames.of(request),
         answer_tool=tooling.answer_tool,
+        answer_key=tooling.answer_key,
+        argument_keys=schemas.argument_keys,
+        is_one_call=not request.has_parallel_tools,
     )
 
 

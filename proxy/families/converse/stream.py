@@ -181,8 +181,8 @@ class ConverseStream:
             self._open = BlockKind.TOOL_USE
             out.append(BlockStart(BlockKind.TOOL_USE, use.tool_use_id, self._call.names.to_client(use.name)))
         elif self._has_answer:
+            # A model that gives its answer twice has been understood the first time.
             self._is_ignored = True
-            out.append(Unrecognised("a second answer"))
         else:
             self._held = []
             self._has_answer = self._has_text = self._is_answer = True

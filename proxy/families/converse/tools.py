@@ -15,18 +15,14 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.converse.caching import CachePoints
 from proxy.families.tool_names import safe
+from proxy.families.tool_schemas import ToolSchemas
 from proxy.families.turns import Turn
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice
 from proxy.routing.catalog import Model
-from proxy.schemas.structured import native, wrap_for_tool
-from proxy.schemas.tools import for_tool
 
 _ANSWER_TOOL = "final_answer"
-_FREE_TEXT: dict[str, Any] = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
-_RESOLVING = frozenset({"anthropic"})
-"""Providers whose models are known to follow `$ref` in the schema of a tool."""
 
 
 @dataclass(slots=True)
@@ -39,13 +35,22 @@ class ToolPlan:
     """`outputConfig`."""
     answer_tool: str | None = None
     """The tool whose arguments are the answer."""
+    answer_key: str | None = None
+    """Or what stands under this key of them."""
     notes: list[str] = field(default_factory=list)
     """What the model is to be told in words."""
     native: dict[str, Any] = field(default_factory=dict)
     """For `additionalModelRequestFields`."""
 
 
-def plan(request: Request, turns: list[Turn], model: Model, points: CachePoints, adapted: Adaptations) -> ToolPlan:
+def plan(
+    request: Request,
+    turns: list[Turn],
+    model: Model,
+    points: CachePoints,
+    schemas: ToolSchemas,
+    adapted: Adaptations,
+) -> ToolPlan:
     """Raises `InvalidRequest` for tools on a model that has none, and for a choice that is not among them."""
     called = [block for turn in turns for block in turn.blocks if isinstance(block, ToolUse)]
     has_choice = bool(request.tools) and request.tool_choice is not ToolChoice.NONE
@@ -65,9 +70,13 @@ def plan(request: Request, turns: list[Turn], model: Model, points: CachePoints,
             tools = [Tool(name, "tools") for name in dict.fromkeys(block.name for block in called)]
     else:
         tools = []
-    specs = _specs(tools, model, points, adapted)
-    if request.output_format is not None:
-        _format(request.output_format, specs, has_choice, model, adapted, made)
+    output = request.output_format
+    grammar = schemas.answer(output) if output is not None else None
+    specs = _specs(tools, points, schemas)
+    if output is not None and grammar is not None:
+        made.output = _text_format(output, grammar)
+    elif output is not None:
+        _format(output, specs, has_choice, model, schemas, adapted, made)
     if specs:
         config: dict[str, Any] = {"tools": specs}
         if made.config is not None:
@@ -121,33 +130,26 @@ def _claude_choice(wire: dict[str, Any]) -> dict[str, Any]:
     return {"type": "auto"}
 
 
-def _specs(tools: list[Tool], model: Model, points: CachePoints, adapted: Adaptations) -> list[dict[str, Any]]:
+def _specs(tools: list[Tool], points: CachePoints, schemas: ToolSchemas) -> list[dict[str, Any]]:
     specs: list[dict[str, Any]] = []
-    names: set[str] = set()
     for tool in tools:
-        name = safe(tool.name)
-        if name in names:
-            raise InvalidRequest(f"Invalid 'tools': the name '{tool.name}' stands twice.", param=tool.param)
-        names.add(name)
-        spec: dict[str, Any] = {"name": name, "inputSchema": {"json": _schema(tool, model)}}
+        schema, is_kept = schemas.tool(tool)
+        spec: dict[str, Any] = {"name": safe(tool.name), "inputSchema": {"json": schema}}
         if tool.description.strip():
             spec["description"] = tool.description
-        if tool.is_strict:
-            if model.has_strict_tools:
-                spec["strict"] = True
-            else:
-                adapted.drop(f"{tool.param}.strict", "This model is guided by the schema, but not held to it.")
+        if is_kept:
+            spec["strict"] = True
         specs.append({"toolSpec": spec})
         if tool.cache_mark is not None:
             points.put(specs, tool.cache_mark)
     return specs
 
 
-def _schema(tool: Tool, model: Model) -> dict[str, Any]:
-    if tool.parameters is None and tool.is_free_text:
-        return _FREE_TEXT
-    takes_refs = model.provider in _RESOLVING
-    return for_tool(tool.parameters, f"{tool.param}.parameters", name=tool.name, takes_refs=takes_refs)
+def _text_format(wanted: OutputFormat, grammar: dict[str, Any]) -> dict[str, Any]:
+    definition = {"schema": jsonio.encode(grammar).decode(), "name": wanted.name}
+    if wanted.description.strip():
+        definition["description"] = wanted.description
+    return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
 
 
 def _format(
@@ -155,34 +157,24 @@ def _format(
     specs: list[dict[str, Any]],
     has_choice: bool,
     model: Model,
+    schemas: ToolSchemas,
     adapted: Adaptations,
     made: ToolPlan,
 ) -> None:
-    """By the service's own schemas, else by a tool whose arguments are the answer, else by words."""
+    """Where the service has no schemas of its own: by a tool whose arguments are the answer, else by words."""
     if wanted.schema is None:
         made.notes.append("Answer with one JSON object and nothing else.")
         adapted.change(wanted.param, "instruction", "This model has no JSON mode.")
         return
-    fitted = None
-    if "schema" in model.features:
-        fitted = native(wanted.schema, wanted.is_strict, wanted.param, name=wanted.name)
-    if fitted is not None:
-        definition = {"schema": jsonio.encode(fitted).decode(), "name": wanted.name}
-        if wanted.description.strip():
-            definition["description"] = wanted.description
-        made.output = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
-        return
-    takes_refs = model.provider in _RESOLVING
-    parameters, key = wrap_for_tool(wanted.schema, wanted.param, name=wanted.name, takes_refs=takes_refs)
-    # Its arguments are an object, so a schema of anything else cannot be one; and with a choice of the client's there is
-    # no room for another tool.
-    can_be_tool = "tools" in model.features and key is None
+    # With a choice of the client's there is no room for another tool.
+    can_be_tool = "tools" in model.features
     if not can_be_tool or made.config is not None or "tool_choice" in made.native or (specs and not has_choice):
         schema = jsonio.encode(wanted.schema).decode()
         made.notes.append(f"Answer with JSON that follows this schema, and with nothing else:\n{schema}")
         adapted.change(wanted.param, "instruction", "This model has no schemas of its own.")
         return
-    adapted.change(wanted.param, "tool", "This model has no schemas of its own.")
+    adapted.change(wanted.param, "tool", "The service does not keep this model to such a schema itself.")
+    parameters, made.answer_key = schemas.answer_tool(wanted)
     name = _ANSWER_TOOL
     while any(spec.get("toolSpec", {}).get("name") == name for spec in specs):
         name += "_"

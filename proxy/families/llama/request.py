@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from proxy import jsonio
-from proxy.errors import InvalidRequest, UnsupportedParameter
+from proxy.errors import UnsupportedParameter
 from proxy.families import sampling
 from proxy.families.call import Call
 from proxy.families.invoke import guardrail_fields, invoke_headers
@@ -92,8 +92,6 @@ def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
         if told.syntax is None:
             raise _refused(tools[0].param, "tools")
         told.functions = offered(tools)
-        if len(told.functions) < len(tools):
-            raise InvalidRequest("Invalid 'tools': one name stands twice.", param="tools")
         told.prefill = prefill(told.syntax, tools, choice, chosen=request.chosen_tool)
         told.instructions.append(
             instructions(told.syntax, tools, choice, chosen=request.chosen_tool, is_parallel=request.has_parallel_tools)
@@ -104,6 +102,7 @@ def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
             if tool.cache_mark is not None:
                 adapted.drop(tool.cache_mark.param, "This model has no prompt cache.")
     if request.output_format is not None:
+        adapted.change(request.output_format.param, "instruction", "This model has no schemas and no JSON mode.")
         told.instructions.append(_json_instruction(request.output_format))
         if not told.functions:
             told.prefill = "{" if _is_object(request.output_format.schema) else ""

@@ -380,7 +380,7 @@ def test_as_long_as_may_be() -> None:
     assert parsed(stop=["a", "b", "c", "d"]).sampling.stop == ["a", "b", "c", "d"]
     assert parsed(metadata={"k" * 64: "v" * 512}).metadata == {"k" * 64: "v" * 512}
     assert len(parsed(metadata={str(number): "v" for number in range(16)}).metadata) == 16
-    assert len(parsed(tools=[TOOL] * 128).tools) == 128
+    assert len(parsed(tools=[{"type": "function", "function": {"name": f"f{n}"}} for n in range(128)]).tools) == 128
 
 
 def test_too_many_labels() -> None:

@@ -350,3 +350,17 @@ def test_the_newer_form_wins() -> None:
     assert (settings.has_functions, settings.is_parallel) == (False, True)
     assert adapted(**body) == "functions=dropped"
     assert refused(body, strict=True)[1:] == ("functions", "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tools": [F, G, F]}, "tools[2].function.name"),
+        ({"tools": [RUN, {"type": "function", "function": {"name": "run"}}]}, "tools[1].function.name"),
+        ({"functions": [{"name": "a"}, {"name": "a"}]}, "functions[1].name"),
+    ],
+)
+def test_two_tools_of_one_name(body: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidRequest, match="stands twice") as raised:
+        parse_tools(body, Adaptations())
+    assert (raised.value.param, raised.value.code) == (param, "invalid_value")

@@ -27,7 +27,6 @@ from proxy.neutral.reply import FinishReason
 PLAIN = Call(b"", names=ToolNames(["mcp.now/get", "weather"]))
 ODD = safe("mcp.now/get")
 BY_TOOL = Call(b"", names=PLAIN.names, answer_tool="answer_city")
-WRAPPED = Call(b"", names=PLAIN.names, answer_tool="answer_city", answer_key="value")
 
 
 def text(said: str) -> dict[str, Any]:
@@ -114,13 +113,6 @@ CASES: dict[str, tuple[Call, list[dict[str, Any]], list[Any], FinishReason]] = {
         FinishReason.TOOL_USE,
     ),
     "two answers": (BY_TOOL, [answer(city="Paris"), answer(city="Rome")], [Text(CITY)], FinishReason.STOP),
-    "a wrapped answer": (WRAPPED, [answer(value=["a", "b"])], [Text('["a","b"]')], FinishReason.STOP),
-    "a wrapped object": (WRAPPED, [answer(value={"value": "}"})], [Text('{"value":"}"}')], FinishReason.STOP),
-    "a wrapped text": (WRAPPED, [answer(value='a"}\\')], [Text('"a\\"}\\\\"')], FinishReason.STOP),
-    "a wrapped number": (WRAPPED, [answer(value=-1.5)], [Text("-1.5")], FinishReason.STOP),
-    "an answer that is not wrapped": (WRAPPED, [answer(city="Paris")], [Text(CITY)], FinishReason.STOP),
-    "an empty answer that is not wrapped": (WRAPPED, [answer()], [Text("{}")], FinishReason.STOP),
-    "two wrapped answers": (WRAPPED, [answer(value=1), answer(value=2)], [Text("1")], FinishReason.STOP),
     "a tool of the server's": (PLAIN, [text("a"), SERVER, text("b")], [Text("a"), Text("b")], FinishReason.STOP),
 }
 
@@ -194,8 +186,6 @@ def test_arguments_stream_as_they_come(claude: Any) -> None:
 def test_an_answer_streams_as_it_comes(claude: Any) -> None:
     events = events_of(claude, BY_TOOL, start(answer()), delta("input_json_delta", '{"ci'))
     assert events == [BlockStart(BlockKind.TEXT), TextDelta('{"ci')]
-    events = events_of(claude, WRAPPED, start(answer()), delta("input_json_delta", '{"value": [1, '))
-    assert events == [BlockStart(BlockKind.TEXT), TextDelta("[1, ")]
 
 
 def test_a_call_that_is_cut_off_says_what_there_is(claude: Any) -> None:
@@ -209,9 +199,6 @@ def test_a_call_that_is_cut_off_says_what_there_is(claude: Any) -> None:
     )
     assert reply.blocks == [Text('{"ci')]
     assert reply.finish is FinishReason.LENGTH
-    for begun, said in (('{"valu', '{"valu'), ('{"value": [1', "[1"), ('{"value": 1} and', "1} and")):
-        inner = [start(answer()), delta("input_json_delta", begun), *end("max_tokens")]
-        assert claude.folded(events_of(claude, WRAPPED, *inner)).blocks == [Text(said)]
     # Whole, Bedrock gives an object in any case.
     whole = claude.whole([call("a")], PLAIN, "max_tokens")
     assert (whole.blocks, whole.finish) == ([ToolUse("a", "weather", "{}")], FinishReason.LENGTH)
@@ -229,12 +216,12 @@ def test_blocks_that_are_not_stopped(claude: Any) -> None:
         start(call("c")),
         *end("tool_use"),
     ]
-    events = events_of(claude, WRAPPED, *inner)
+    events = events_of(claude, BY_TOOL, *inner)
     assert_order(events)
     assert claude.folded(events).blocks == [
         ToolUse("a", "weather", CITY),
         ToolUse("b", "weather", "{}"),
-        Text("1"),
+        Text('{"value":1}'),
         Text("There!"),
         ToolUse("c", "weather", "{}"),
     ]

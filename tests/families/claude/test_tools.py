@@ -52,13 +52,6 @@ def test_an_odd_name_is_the_same_everywhere_and_in_every_turn(claude: Any) -> No
     assert built.call.names.to_client(called["name"]) == ODD
 
 
-def test_two_tools_of_one_name(claude: Any) -> None:
-    tools = [Tool("now", "tools[0].function"), Tool("now", "tools[1].function")]
-    with pytest.raises(InvalidRequest, match="the name 'now' stands twice") as raised:
-        claude.build(claude.asked(tools=tools), "sonnet-4-5")
-    assert raised.value.param == "tools[1].function"
-
-
 def test_schemas_are_made_fit(claude: Any) -> None:
     union = {"anyOf": [SCHEMA, {"type": "object", "properties": {"zip": {"type": "integer"}}}]}
     pointing = {
@@ -68,7 +61,7 @@ def test_schemas_are_made_fit(claude: Any) -> None:
     }
     tools = [Tool("a", "tools[0]", parameters=union), Tool("b", "tools[1]", parameters=pointing)]
     body = claude.build(claude.asked(tools=tools), "sonnet-4-5").body
-    assert body["tools"][1]["input_schema"]["properties"] == {"at": {"type": "string", "minLength": 2}}
+    assert body["tools"][1]["input_schema"] == pointing
     with pytest.raises(InvalidRequest) as raised:
         claude.build(claude.asked(tools=[Tool("a", "tools[0]", parameters={"type": "string"})]), "sonnet-4-5")
     assert raised.value.code == "invalid_function_parameters"
@@ -191,7 +184,8 @@ def test_what_is_begun_can_follow_no_schema(claude: Any) -> None:
     for name in ("sonnet-4-5", "3-5-sonnet"):
         built = claude.build(claude.asked(messages=messages, output_format=ANSWER), name)
         assert built.body["messages"][-1]["role"] == "user"
-        assert built.adapted == "messages[1]=user-turn-appended"
+        by_tool = f"{ANSWER.param}=tool, " * (name == "3-5-sonnet")
+        assert built.adapted == f"{by_tool}messages[1]=user-turn-appended"
     built = claude.build(claude.asked(messages=messages, output_format=ANY_JSON), "sonnet-4-5")
     assert built.body["messages"][-1]["role"] == "assistant"
 
@@ -201,7 +195,8 @@ def test_what_is_begun_can_follow_no_schema(claude: Any) -> None:
 def test_a_tool_in_place_of_a_schema(name: str, output: OutputFormat, claude: Any) -> None:
     if "schema" in claude.model(name).features and output is ANSWER:
         return
-    built = claude.build(claude.asked(output_format=output), name, is_strict=True)
+    built = claude.build(claude.asked(output_format=output), name)
+    assert built.adapted == f"{output.param}=tool"
     (tool,) = built.body["tools"]
     assert tool["name"] == built.call.answer_tool == f"answer_{output.name}"
     assert tool["description"] == (output.description or "Gives the answer to the user.")
@@ -218,7 +213,8 @@ def test_a_tool_in_place_of_a_schema(name: str, output: OutputFormat, claude: An
 @pytest.mark.parametrize("name", ["opus-5-5", "fable-5", "mythos-preview"])
 def test_a_tool_that_is_asked_for_in_place_of_a_schema(name: str, claude: Any) -> None:
     for others in ({}, {"tools": TOOLS, "tool_choice": ToolChoice.NONE}):
-        built = claude.build(claude.asked(output_format=ANSWER, **others), name, is_strict=True)
+        built = claude.build(claude.asked(output_format=ANSWER, **others), name)
+        assert built.adapted == f"{ANSWER.param}=tool"
         # What must not be called is not there.
         assert [tool["name"] for tool in built.body["tools"]] == ["answer_city"]
         assert "tool_choice" not in built.body
@@ -229,7 +225,8 @@ def test_a_tool_that_is_asked_for_in_place_of_a_schema(name: str, claude: Any) -
 def test_who_asks_for_thoughts_and_an_answer_by_schema_gets_both(claude: Any) -> None:
     for name in ("opus-4-7", "sonnet-5", "haiku-5-5"):
         request = claude.asked(output_format=ANSWER, sampling=Sampling(reasoning_effort="high"))
-        built = claude.build(request, name, is_strict=True)
+        built = claude.build(request, name)
+        assert built.adapted == f"{ANSWER.param}=tool"
         assert built.body["thinking"]["type"] == "adaptive"
         assert "tool_choice" not in built.body
         assert built.body["system"][0]["text"].startswith("You have to call the tool answer_city now.")
@@ -238,7 +235,8 @@ def test_who_asks_for_thoughts_and_an_answer_by_schema_gets_both(claude: Any) ->
 def test_an_answer_by_tool_beside_other_tools(claude: Any) -> None:
     told = "Give your final answer by calling the tool answer_city, not as text."
     for name, wanted in (("3-5-sonnet", {"type": "any"}), ("opus-4-7", {"type": "any"}), ("sonnet-5", None)):
-        built = claude.build(claude.asked(output_format=ANSWER, tools=TOOLS), name, is_strict=True)
+        built = claude.build(claude.asked(output_format=ANSWER, tools=TOOLS), name)
+        assert built.adapted == f"{ANSWER.param}=tool"
         assert len(built.body["tools"]) == 3
         assert built.body.get("tool_choice") == wanted
         assert built.body["system"] == [{"type": "text", "text": told}]
@@ -271,8 +269,77 @@ def test_the_answer_has_a_name_of_its_own(claude: Any) -> None:
 
 def test_any_json(claude: Any) -> None:
     for name in ("3-5-sonnet", "sonnet-4-5", "sonnet-5", "opus-5-5"):
-        built = claude.build(claude.asked(output_format=ANY_JSON, tools=TOOLS), name, is_strict=True)
+        built = claude.build(claude.asked(output_format=ANY_JSON, tools=TOOLS), name)
+        assert built.adapted == "response_format=instruction"
         assert built.call.is_bare_json
         assert built.call.answer_tool is None
         assert built.body["system"][-1]["text"].startswith("Answer with one JSON object and nothing else")
         assert len(built.body["tools"]) == 2
+
+
+# What Claude compiles, and what it refuses to be named.
+
+
+def test_strict_tools_and_the_answer_share_one_room(claude: Any) -> None:
+    loose = {
+        "type": "object",
+        "properties": {f"p{n}": {"type": "string"} for n in range(13)},
+        "additionalProperties": False,
+    }
+    tools = [
+        Tool("first", "tools[0]", parameters=loose, is_strict=True),
+        Tool("b", "tools[1]", "", loose, is_strict=True),
+    ]
+    built = claude.build(claude.asked(tools=tools), "sonnet-4-5")
+    assert [tool.get("strict") for tool in built.body["tools"]] == [True, None]
+    assert built.adapted == "tools[1].strict=dropped"
+    output = OutputFormat("response_format", "loose", schema=loose)
+    built = claude.build(claude.asked(tools=tools, output_format=output), "sonnet-4-5")
+    assert built.body["output_config"]["format"]["schema"] == loose
+    assert [tool.get("strict") for tool in built.body["tools"]] == [None, None]
+
+
+def test_an_answer_that_is_too_much_to_compile_comes_by_tool(claude: Any) -> None:
+    names = {f"p{n}": {"type": ["string", "null"]} for n in range(17)}
+    schema = {"type": "object", "properties": names, "required": [*names], "additionalProperties": False}
+    built = claude.build(
+        claude.asked(output_format=OutputFormat("response_format", "wide", schema=schema)), "sonnet-4-5"
+    )
+    assert "output_config" not in built.body
+    assert built.call.answer_tool == "answer_wide"
+    assert built.adapted == "response_format=tool"
+
+
+NAMED_ODDLY = {
+    "type": "object",
+    "properties": {"filter[id]": {"type": "string"}, "$top": {"type": "integer"}},
+    "required": ["filter[id]"],
+    "additionalProperties": False,
+}
+
+
+def test_odd_names_of_arguments_stand_one_level_down(claude: Any) -> None:
+    call = ToolUse("a", ODD, '{"filter[id]": "x"}', "messages[1].tool_calls[0].function")
+    messages = [
+        claude.said("Go"),
+        claude.said(call, role=Role.ASSISTANT),
+        claude.said(ToolResult("a", [], "messages[2]")),
+    ]
+    for is_strict in (False, True):
+        tools = [Tool(ODD, "tools[0].function", parameters=NAMED_ODDLY, is_strict=is_strict)]
+        built = claude.build(claude.asked(messages=messages, tools=tools), "sonnet-4-5", is_strict=True)
+        (tool,) = built.body["tools"]
+        assert tool.get("strict") == (True if is_strict else None)
+        assert tool["input_schema"]["properties"] == {"value": NAMED_ODDLY}
+        assert built.call.argument_keys == {ODD: "value"}
+        assert built.body["messages"][1]["content"][0]["input"] == {"value": {"filter[id]": "x"}}
+    # A tool that is called in the history alone stays as it was.
+    built = claude.build(claude.asked(messages=messages), "sonnet-4-5")
+    assert built.body["messages"][1]["content"][0]["input"] == {"filter[id]": "x"}
+
+
+def test_so_do_those_of_an_answer(claude: Any) -> None:
+    output = OutputFormat("response_format", "list", schema=NAMED_ODDLY)
+    built = claude.build(claude.asked(output_format=output), "3-5-sonnet")
+    assert built.body["tools"][0]["input_schema"]["properties"] == {"value": NAMED_ODDLY}
+    assert built.call.answer_key == "value"

@@ -63,12 +63,14 @@ def test_a_request_becomes_a_body(path: Path, converse: Any) -> None:
             "stops": call.stops,
             "can_stream": call.can_stream,
             "answer_tool": call.answer_tool,
+            "answer_key": call.answer_key,
             "body": jsonio.decode(call.body),
         } == {
             "adapted": case["adapted"],
             "stops": case.get("stops", []),
             "can_stream": case.get("can_stream", True),
             "answer_tool": case.get("answer_tool"),
+            "answer_key": case.get("answer_key"),
             "body": case["body"],
         }
         assert call.headers == {}

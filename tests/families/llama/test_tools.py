@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from proxy.errors import InvalidRequest, UnsupportedParameter
+from proxy.errors import UnsupportedParameter
 from proxy.families import Call
 from proxy.neutral.blocks import CacheMark, Image, Text, ToolUse
 from proxy.neutral.events import BlockKind, BlockStart, Unrecognised
@@ -87,7 +87,8 @@ def test_an_answer_that_the_client_has_begun(name: str, llama: Any) -> None:
         assert one.expected.prefill == ""
         assert one.adapted == "tool_choice=auto-and-asked-for"
     assert built(llama, name, messages=begun).adapted == ""
-    as_json = llama.build(llama.asked(messages=begun, output_format=ANSWER), name, is_strict=True)
+    as_json = llama.build(llama.asked(messages=begun, output_format=ANSWER), name)
+    assert as_json.adapted == f"{ANSWER.param}=instruction"
     assert as_json.prompt.endswith("|>\n\nWell, ")
     assert as_json.expected.prefill == ""
 
@@ -110,9 +111,6 @@ def test_a_blank_beginning_is_none(name: str, llama: Any) -> None:
 def test_what_it_cannot_do_with_tools_is_told(llama: Any) -> None:
     marked = Tool("a", "tools[0]", is_strict=True, cache_mark=CacheMark("tools[0].cache_control"))
     assert built(llama, "3-3", tools=[marked]).adapted == "tools[0].strict=dropped, tools[0].cache_control=dropped"
-    with pytest.raises(InvalidRequest, match="one name stands twice") as raised:
-        built(llama, "3-3", tools=[TIME, TIME])
-    assert raised.value.param == "tools"
 
 
 def test_tools_beside_an_image_are_for_llama_4_alone(llama: Any) -> None:
@@ -248,7 +246,8 @@ def test_stops_are_for_the_text_alone(llama: Any) -> None:
 @pytest.mark.parametrize("name", ["2-13b", "3-8b", "3-1-8b", "3-3", "4-scout"])
 def test_an_answer_in_json(name: str, llama: Any) -> None:
     for output in (ANSWER, OutputFormat("response_format"), OutputFormat("response_format", schema={"properties": {}})):
-        one = llama.build(llama.asked(output_format=output), name, is_strict=True)
+        one = llama.build(llama.asked(output_format=output), name)
+        assert one.adapted == f"{output.param}=instruction"
         assert one.prompt.endswith("{")
         assert one.expected.prefill == "{"
         assert one.call.is_bare_json

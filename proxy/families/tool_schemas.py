@@ -1,0 +1,80 @@
+"""The schemas of one request as Claude and Converse take them: those of its tools, and that of its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.families.tool_arguments import arguments_of
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import ToolUse
+from proxy.neutral.request import OutputFormat, Tool
+from proxy.routing.catalog import Model
+from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
+from proxy.schemas.place import MOST_STEPS, Budget
+from proxy.schemas.room import GrammarRoom
+from proxy.schemas.structured import native, wrap_for_tool
+from proxy.schemas.tools import for_tool
+
+Json = dict[str, Any]
+
+
+class ToolSchemas:
+    """One per request: what the service is to keep the model to is counted through all of it, the answer first."""
+
+    __slots__ = ("_adapted", "_budget", "_is_claude", "_model", "_room", "argument_keys")
+
+    def __init__(self, model: Model, adapted: Adaptations) -> None:
+        self._model = model
+        self._adapted = adapted
+        # Whose models follow `$ref`, refuse odd names at the top, and compile so much and no more.
+        self._is_claude = model.provider == "anthropic"
+        self._room = GrammarRoom()
+        # What has no grammar is read a second time, for what stands in its place.
+        self._budget = Budget(2 * MOST_STEPS)
+        self.argument_keys: dict[str, str] = {}
+        """The client's name of a tool -> the key of the wire's arguments that holds the client's own."""
+
+    def answer(self, output: OutputFormat) -> Json | None:
+        """The schema that the service itself keeps the answer to; None where it cannot."""
+        if output.schema is None or "schema" not in self._model.features:
+            return None
+        grammar = native(output.schema, output.is_strict, output.param, name=output.name, budget=self._budget)
+        return grammar if grammar is not None and self._has_room(grammar, is_tool=False) else None
+
+    def answer_tool(self, output: OutputFormat) -> tuple[Json, str | None]:
+        """(parameters of a tool that the answer is given by, the key of its arguments that holds the answer)."""
+        return wrap_for_tool(
+            output.schema,
+            output.param,
+            name=output.name,
+            takes_refs=self._is_claude,
+            has_plain_names=self._is_claude,
+            budget=self._budget,
+        )
+
+    def tool(self, tool: Tool) -> tuple[Json, bool]:
+        """(parameters, does the service keep the model to them?). Raises `InvalidRequest` for what is no schema."""
+        at = f"{tool.param}.parameters"
+        schema = for_tool(tool.parameters, at, name=tool.name, takes_refs=self._is_claude, budget=self._budget)
+        if self._is_claude and has_odd_names(schema):
+            schema = wrapped(schema)
+            self.argument_keys[tool.name] = WRAPPED
+        if not tool.is_strict:
+            return schema, False
+        # What is guaranteed is a grammar, and not every schema can be one.
+        grammar = None
+        if self._model.has_strict_tools:
+            grammar = native(schema, False, at, name=tool.name, budget=self._budget)
+        if grammar is None or not self._has_room(grammar, is_tool=True):
+            self._adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
+            return schema, False
+        return grammar, True
+
+    def arguments(self, call: ToolUse) -> Json:
+        """Of a call in the history, as the model would have written them. Raises `InvalidRequest` for no object."""
+        value = arguments_of(call)
+        key = self.argument_keys.get(call.name)
+        return value if key is None else {key: value}
+
+    def _has_room(self, grammar: Json, *, is_tool: bool) -> bool:
+        return not self._is_claude or self._room.takes(grammar, is_tool=is_tool)

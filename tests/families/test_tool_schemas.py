@@ -1,0 +1,27 @@
+from typing import Any
+
+import pytest
+
+from proxy.errors import InvalidRequest
+from proxy.families import FAMILIES
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.blocks import Text
+from proxy.neutral.request import Message, Request, Role, Tool
+from proxy.routing.catalog import Catalog
+
+CLAUDE = Catalog.load().find("anthropic.claude-sonnet-4-5-20250929-v1:0")
+HELLO = [Message(Role.USER, [Text("Hello")])]
+
+
+def large(number: int) -> dict[str, Any]:
+    return {"type": "object", "properties": {f"p{number}_{n}": {"type": "string"} for n in range(3_000)}}
+
+
+@pytest.mark.parametrize("family", ["claude", "converse"])
+def test_all_schemas_of_a_request_draw_on_one_budget(family: str) -> None:
+    assert CLAUDE is not None
+    tools = [Tool(f"f{n}", f"tools[{n}].function", parameters=large(n)) for n in range(128)]
+    assert FAMILIES[family].build(Request("m", HELLO, tools=tools[:2]), CLAUDE, Adaptations()).body
+    with pytest.raises(InvalidRequest, match="the schemas of this request are too large") as raised:
+        FAMILIES[family].build(Request("m", HELLO, tools=tools), CLAUDE, Adaptations())
+    assert str(raised.value.param).endswith(".function.parameters")

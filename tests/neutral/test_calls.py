@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from proxy.neutral.calls import FirstCallFilter
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    Finish,
+    ReasoningDelta,
+    TextDelta,
+    UsageReport,
+)
+from proxy.neutral.reply import FinishReason, Usage
+
+STOP = BlockStop()
+END = Finish(FinishReason.TOOL_USE, "tool_use")
+
+
+def call(name: str) -> list[Event]:
+    return [BlockStart(BlockKind.TOOL_USE, name, name), ArgumentsDelta("{"), ArgumentsDelta("}"), STOP]
+
+
+def text(said: str) -> list[Event]:
+    return [BlockStart(BlockKind.TEXT), TextDelta(said), STOP]
+
+
+THOUGHT: list[Event] = [BlockStart(BlockKind.REASONING), ReasoningDelta("Hm."), STOP]
+CASES: dict[str, tuple[list[Event], list[Event]]] = {
+    "none": ([*text("a"), END], [*text("a"), END]),
+    "one": ([*text("a"), *call("x"), END], [*text("a"), *call("x"), END]),
+    "several": ([*call("x"), *call("y"), *call("z"), END], [*call("x"), END]),
+    "what stands between them": (
+        [*call("x"), *text("a"), *call("y"), *THOUGHT, *call("z"), *text("b"), END],
+        [*call("x"), *text("a"), *THOUGHT, *text("b"), END],
+    ),
+    "a count in the middle of one": (
+        [*call("x"), *call("y")[:2], UsageReport(Usage(1, 2)), *call("y")[2:], END],
+        [*call("x"), UsageReport(Usage(1, 2)), END],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_only_the_first_call_is_kept(case: str) -> None:
+    events, wanted = CASES[case]
+    assert FirstCallFilter().feed(events) == wanted
+    one_by_one: Any = FirstCallFilter()
+    assert [told for event in events for told in one_by_one.feed([event])] == wanted
