@@ -24,6 +24,7 @@ from proxy.emulator.claude_facts import (
     thinks,
     traits,
 )
+from proxy.emulator.claude_grammars import check_grammars
 from proxy.emulator.claude_messages import check_bindings, check_messages, check_system
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
@@ -35,6 +36,8 @@ _KNOWN = (
     "top_k", "tools", "tool_choice", "thinking", "output_config", "metadata", "context_management", "compaction",
     "safeguards", "amazon-bedrock-guardrailConfig",
 )  # fmt: skip
+_PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+"""Of the names at the top of a tool's parameters; deeper down they are free."""
 _SAMPLING = ("temperature", "top_p", "top_k")
 _CUSTOM_TOOL = (
     "type", "name", "description", "input_schema", "strict", "cache_control", "defer_loading", "input_examples",
@@ -56,6 +59,7 @@ def check(body: Any, model: Model, *, binds_thinking: bool = False) -> None:
     _check_effort(body, given, betas)
     _check_thinking(body, given, betas)
     _check_tool_choice(body, tools, given)
+    check_grammars(body)
     check_system(body, model)
     check_messages(body, model, given, is_recent=version == RECENT)
     check_breakpoints(body)
@@ -158,6 +162,8 @@ def _check_custom_tool(tool: Mapping[str, Any], path: str, model: Model, longest
     for name in ("oneOf", "anyOf", "allOf"):
         if name in schema:
             raise invalid(f"{path}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level")
+    if not all(_PROPERTY.fullmatch(key) for key in fields.mapping(schema.get("properties", {}), f"{path}.properties")):
+        raise invalid(f"{path}.input_schema.properties: Property keys should match pattern '^{_PROPERTY.pattern}$'")
     if tool.get("strict") is not None:
         fields.boolean(tool["strict"], f"{path}.strict")
     check_cache_control(tool, path, model)
@@ -203,24 +209,7 @@ def _check_effort(body: Mapping[str, Any], given: Traits, betas: frozenset[str])
     if config.get("format") is not None:
         fields.tag(config["format"], "output_config.format", ("json_schema",))
         fields.refuse_extras(config["format"], ("type", "schema"), "output_config.format")
-        schema = fields.mapping(
-            fields.need(config["format"], "schema", "output_config.format"), "output_config.format.schema"
-        )
-        _check_schema(schema)
-
-
-def _check_schema(schema: Any) -> None:
-    """The rule of structured output that is forgotten most: every object is closed."""
-    if isinstance(schema, dict):
-        if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
-            raise invalid(
-                "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"
-            )
-        for value in schema.values():
-            _check_schema(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            _check_schema(value)
+        fields.mapping(fields.need(config["format"], "schema", "output_config.format"), "output_config.format.schema")
 
 
 def _check_thinking(body: Mapping[str, Any], given: Traits, betas: frozenset[str]) -> None:

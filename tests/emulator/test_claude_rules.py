@@ -20,9 +20,26 @@ OPUS55 = "anthropic.claude-opus-5-5"
 GONE = object()
 TOOL = {"name": "now", "input_schema": {"type": "object", "properties": {}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
+STRICT = {"name": "now", "strict": True, "input_schema": SCHEMA | {"required": ["a"]}}
+TOO_COMPLEX = "Schema is too complex for compilation."
 ONLY_ONE = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 EXTRA = "Extra inputs are not permitted"
 MODES = 'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.'
+
+
+def with_schema(**schema):
+    return {"name": "now", "input_schema": {"type": "object", **schema}}
+
+
+def closed(properties, **defs):
+    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    return {"name": "now", "strict": True, "input_schema": schema | {"$defs": defs}}
+
+
+def strict(number, optional=0, unions=0):
+    made = closed({f"u{n}": {"type": ["string", "null"]} for n in range(unions)})
+    made["input_schema"]["properties"] |= {f"o{n}": {"type": "string"} for n in range(optional)}
+    return made | {"name": f"t{number}"}
 
 
 def build(**changes):
@@ -110,7 +127,50 @@ CASES = [
     (SONNET45, {"metadata": {"user": "u"}}, f"metadata.user: {EXTRA}"),
     # tools
     (SONNET45, {"tools": [TOOL]}, None),
-    (SONNET45, {"tools": [TOOL | {"type": "custom", "description": "d", "strict": True}]}, None),
+    (SONNET45, {"tools": [STRICT | {"type": "custom", "description": "d"}]}, None),
+    (
+        SONNET45,
+        {"tools": [TOOL, TOOL | {"name": "b", "strict": True}]},
+        "tools.1.custom.input_schema: For 'object' type, 'additionalProperties' must be explicitly set to false",
+    ),
+    (SONNET45, {"tools": [strict(n) for n in range(20)]}, None),
+    (SONNET45, {"tools": [strict(n) for n in range(21)]}, f"{TOO_COMPLEX} Too many strict tools: 21, the limit is 20."),
+    (SONNET45, {"tools": [strict(n, 6) for n in range(4)]}, None),
+    (
+        SONNET45,
+        {
+            "tools": [strict(n, 6) for n in range(4)],
+            "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
+        },
+        f"{TOO_COMPLEX} Too many optional parameters: 25, the limit is 24.",
+    ),
+    (
+        SONNET45,
+        {"tools": [strict(n, 0, 4) for n in range(5)]},
+        f"{TOO_COMPLEX} Too many parameters with union types: 20, the limit is 16.",
+    ),
+    (SONNET45, {"tools": [with_schema(properties={"a": {"properties": {"filter[id]": {}}}})]}, None),
+    (
+        SONNET45,
+        {"tools": [with_schema(properties={"filter[id]": {}})]},
+        "tools.0.custom.input_schema.properties: Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'",
+    ),
+    (
+        SONNET45,
+        {"tools": [closed({"n": {"type": "integer", "minimum": 1}})]},
+        "tools.0.custom.input_schema: For 'integer' type, properties minimum are not supported",
+    ),
+    (
+        SONNET45,
+        {"tools": [closed({"n": {"type": "array", "items": {"type": "string"}, "minItems": 2}})]},
+        "tools.0.custom.input_schema: For 'array' type, 'minItems' values other than 0 or 1 are not supported",
+    ),
+    (SONNET45, {"tools": [closed({"n": {"$ref": "#/$defs/d"}}, d={"type": "string"})]}, None),
+    (
+        SONNET45,
+        {"tools": [closed({"n": {"$ref": "#/$defs/d"}}, d={"type": "array", "items": {"$ref": "#/$defs/d"}})]},
+        "Recursive schemas are not supported",
+    ),
     (OPUS47, {"tools": [TOOL | {"strict": True}]}, f"tools.0.custom.strict: {EXTRA}"),
     (SONNET45, {"tools": [TOOL | {"strict": "yes"}]}, "tools.0.custom.strict: Input should be a valid boolean"),
     (SONNET45, {"tools": [TOOL, TOOL]}, "tools: Tool names must be unique."),

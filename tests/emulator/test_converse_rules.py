@@ -28,6 +28,9 @@ POINT = {"cachePoint": {"type": "default"}}
 RECORDINGS = Path(__file__).parents[2] / "../shared/recordings/bedrock"
 
 
+CLOSED = {"type": "object", "additionalProperties": False}
+
+
 def tool(name="now", **spec):
     return {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}, **spec}}
 
@@ -53,7 +56,7 @@ def config(**given):
     ("id", "body"),
     [
         (SONNET, tools(any={})),
-        (SONNET, tools(tool(strict=True), POINT, tool={"name": "now"})),
+        (SONNET, tools(tool(strict=True, inputSchema={"json": CLOSED}), POINT, tool={"name": "now"})),
         (NOVA, tools(tool={"name": "now"})),
         (MISTRAL, tools(any={})),
         (LLAMA33, tools(auto={})),
