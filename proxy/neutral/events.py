@@ -75,6 +75,8 @@ class Finish:
     stop_sequence: str | None = None
     trace: Any = None
     """As of a `Reply`."""
+    refusal: str | None = None
+    """As of a `Reply`."""
 
 
 @dataclass(slots=True)

@@ -67,6 +67,7 @@ class Fold:
             stop_sequence=self._finish.stop_sequence,
             usage=self._usage,
             trace=self._finish.trace,
+            refusal=self._finish.refusal,
         )
 
 

@@ -65,6 +65,8 @@ class Reply:
     stop_sequence: str | None = None
     trace: Any = None
     """What a guardrail tells of its work, where it was asked to; as the wire has it."""
+    refusal: str | None = None
+    """The model itself would not answer: why, in its words. With `FILTERED`, beside the text that came before it."""
 
     @property
     def text(self) -> str:

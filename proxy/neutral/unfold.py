@@ -31,5 +31,6 @@ def unfold(reply: Reply) -> list[Event]:
         else:
             events += [BlockStart(BlockKind.TOOL_USE, block.id, block.name), ArgumentsDelta(block.arguments)]
         events.append(BlockStop())
-    events += [UsageReport(reply.usage), Finish(reply.finish, reply.finish_word, reply.stop_sequence, reply.trace)]
+    finish = Finish(reply.finish, reply.finish_word, reply.stop_sequence, reply.trace, reply.refusal)
+    events += [UsageReport(reply.usage), finish]
     return events

@@ -17,6 +17,7 @@ from proxy.emulator.tokens import count
 
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+NOVA = "amazon.nova-pro-v1:0"
 BOTH = pytest.mark.parametrize("model", [LLAMA, CLAUDE])
 HI: Any = [{"role": "user", "content": "Hello there"}]
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
@@ -113,6 +114,20 @@ def test_a_refusal_of_the_model_is_filtered_content(client, bedrock):
     script = bedrock.script(text="I can't help with that.", stop_reason="refusal")
     completion = client.chat.completions.create(model=CLAUDE, messages=HI, extra_headers=script)
     assert completion.choices[0].finish_reason == "content_filter"
+    assert completion.choices[0].message.refusal == "The model declined to answer."
+    assert completion.choices[0].message.content == "I can't help with that."
+    events: list[str] = []
+    with client.chat.completions.stream(model=CLAUDE, messages=HI, extra_headers=script) as stream:
+        events += [event.type for event in stream]
+        snapshot = stream.current_completion_snapshot.choices[0]
+    assert "refusal.done" in events
+    assert (snapshot.message.refusal, snapshot.finish_reason) == ("The model declined to answer.", "content_filter")
+    # It comes back as what the assistant said.
+    message = {"role": "assistant", "content": None, "refusal": snapshot.message.refusal}
+    for model in (CLAUDE, NOVA):
+        client.chat.completions.create(model=model, messages=[*HI, message, *HI])
+        body: Any = bedrock.calls[-1].body
+        assert body["messages"][1]["content"][0]["text"] == "The model declined to answer."
 
 
 @BOTH

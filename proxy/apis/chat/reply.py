@@ -1,7 +1,9 @@
 """`Reply` -> a `chat.completion` object.
 
 Field for field as OpenAI answers (its real answers, recorded 2025): `refusal` null and `annotations` empty, both details
-objects in the usage, no `tool_calls` key where there are none.
+objects in the usage, no `tool_calls` key where there are none. A model that refuses says so twice: its words are the
+`refusal`, which OpenAI's SDKs and the frameworks on them look for, and the `finish_reason` is `content_filter`, which tells
+those that do not look that the answer is none (the helpers of openai-python raise it).
 """
 
 from __future__ import annotations
@@ -83,9 +85,9 @@ def _choice(index: int, reply: Reply, form: AnswerForm) -> dict[str, Any]:
     calls = reply.tool_uses
     message: dict[str, Any] = {
         "role": "assistant",
-        # Null where there are calls and nothing else: clients tell the two apart by it.
-        "content": reply.text or (None if calls else ""),
-        "refusal": None,
+        # Null where there are calls, or a refusal, and nothing else: clients tell them apart by it.
+        "content": reply.text or (None if calls or reply.refusal else ""),
+        "refusal": reply.refusal,
         "annotations": [],
     }
     reason = finish_word(reply.finish, bool(calls), form)

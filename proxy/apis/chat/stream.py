@@ -188,6 +188,8 @@ class _Choice:
         self._open = None
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
+        if event.refusal is not None:
+            self._delta({"refusal": event.refusal}, out)
         reason = finish_word(event.reason, self._calls > 0, self._form).encode()
         trace = b"" if event.trace is None else b',"trace":%b' % _encode(event.trace)
         out.append(b'%b{},"finish_reason":"%b"%b}]%b' % (self.head, reason, trace, self._tail))

@@ -64,11 +64,18 @@ class _Block(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class StopDetails(msgspec.Struct):
+    """Of a refusal: `{"type": "refusal", "category": "cyber", "explanation": "…"}`, both of which may be null."""
+
+    explanation: str | None = None
+
+
 class _Answer(msgspec.Struct):
     content: list[_Block]
     usage: WireUsage
     stop_reason: str
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
     guardrail_action: str | None = msgspec.field(default=None, name="amazon-bedrock-guardrailAction")
     trace: Any = msgspec.field(default=None, name="amazon-bedrock-trace")
 
@@ -80,6 +87,13 @@ def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
     if guardrail_action == INTERVENED:
         return FinishReason.FILTERED
     return FINISH_REASONS.get(word, FinishReason.UNKNOWN)
+
+
+def refusal(word: str, details: StopDetails | None) -> str | None:
+    """What Claude says of why it refuses, or that it does: clients know a refusal by there being words for it."""
+    if word != "refusal":
+        return None
+    return (details.explanation if details is not None else None) or "The model declined to answer."
 
 
 def parse(body: bytes, call: Call) -> Reply:
@@ -111,6 +125,7 @@ def parse(body: bytes, call: Call) -> Reply:
             reasoning_tokens=details.thinking_tokens or 0,
         ),
         trace=answer.trace if call.is_traced else None,
+        refusal=refusal(answer.stop_reason, answer.stop_details),
     )
 
 

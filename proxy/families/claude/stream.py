@@ -18,7 +18,7 @@ from proxy.bedrock.errors import error_from_claude
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, WireUsage, finish_reason
+from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, StopDetails, WireUsage, finish_reason, refusal
 from proxy.families.invoke import INTERVENED, Metrics, check_guarded, chunk
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -44,6 +44,7 @@ class _Delta(msgspec.Struct):
     signature: str = ""
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
 
 
 class _Block(msgspec.Struct):
@@ -101,6 +102,7 @@ class ClaudeStream:
         "_names",
         "_open",
         "_output_size",
+        "_stop_details",
         "_stop_sequence",
         "_talk",
         "_trace",
@@ -124,6 +126,7 @@ class ClaudeStream:
         """The pieces of each block that waits."""
         self._word: str | None = None
         self._stop_sequence: str | None = None
+        self._stop_details: StopDetails | None = None
         self._guardrail_action: str | None = None
         self._trace: Any = None
         self.is_ended = False
@@ -188,6 +191,7 @@ class ClaudeStream:
             case "message_delta":
                 if event.delta is not None and event.delta.stop_reason is not None:
                     self._word, self._stop_sequence = event.delta.stop_reason, event.delta.stop_sequence
+                    self._stop_details = event.delta.stop_details
                 self._count(event.usage, None)
             case "message_stop":
                 self._count(None, event.metrics)
@@ -319,7 +323,8 @@ class ClaudeStream:
         reason = finish_reason(self._word, self._guardrail_action)
         if reason is FinishReason.TOOL_USE and self._has_answered and not self._calls:
             reason = FinishReason.STOP
-        out.append(Finish(reason, self._word, self._stop_sequence, self._trace))
+        refused = refusal(self._word, self._stop_details)
+        out.append(Finish(reason, self._word, self._stop_sequence, self._trace, refused))
 
 
 def _read_error(inner: bytes) -> dict[str, Any]:

@@ -175,3 +175,12 @@ def test_a_stream_has_as_many_choices_as_were_asked_for_and_usage_where_it_was()
     stream = ChatApi().parse(body, Adaptations(), 8).stream(Identity("t", 0, "default"))
     assert stream.start().count(b'"role":"assistant"') == 2
     assert b'"choices":[],"usage":{' in stream.close()
+
+
+def test_a_refusal() -> None:
+    """In the model's words, beside what it had said before."""
+    for blocks, content in (([], None), ([Text("First, ")], "First, ")):
+        reply = Reply([*blocks], FinishReason.FILTERED, "refusal", Usage(), refusal="No.")
+        (made,) = render(ENVELOPE, [reply], PLAIN)["choices"]
+        assert (made["message"]["content"], made["message"]["refusal"]) == (content, "No.")
+        assert made["finish_reason"] == "content_filter"
