@@ -1,6 +1,6 @@
 """Every Claude of the catalogue with every feature, and with several at once: a body that the emulator takes, or a 400."""
 
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -96,6 +96,40 @@ def test_a_sound_body_or_a_400(model: Any, claude: Any) -> None:
             else:
                 assert strict.adapted in ("", "messages=without-thoughts")
     assert built > 300
+
+
+EFFORTS: list[dict[str, Any]] = [
+    {},
+    *({"reasoning_effort": effort} for effort in ("none", "minimal", "low", "medium", "high", "xhigh", "max")),
+    *({"reasoning_tokens": tokens} for tokens in (1, 3000, 100_000)),
+    {"reasoning_tokens": 3000, "reasoning_effort": "low"},
+]
+RAW: list[dict[str, Any]] = [
+    {},
+    *({"thinking": {"type": kind}} for kind in ("adaptive", "disabled", "between_tools")),
+    *({"thinking": {"type": "enabled", "budget_tokens": tokens}} for tokens in (1024, 8000, 100_000)),
+]
+BESIDE: list[dict[str, Any]] = [
+    {},
+    *(FEATURES[name] for name in ("tools", "required", "named", "schema")),
+    {"sampling": {"temperature": 0.5, "top_p": 0.5}},
+    {"sampling": {"temperature": 1, "top_p": 0.5, "max_tokens": 4000}},
+    {"sampling": {"max_tokens": 1}},
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+def test_every_way_to_think(model: Any, claude: Any) -> None:
+    """The emulator takes what is sent, or our own 400 names the field of Claude's that cannot be."""
+    for name, depth, raw, beside in product(("text", "prefill", "calls without thought"), EFFORTS, RAW, BESIDE):
+        sampling = Sampling(**{**beside.get("sampling", {}), **depth})
+        others = {**beside, "sampling": sampling, "extra": raw}
+        try:
+            claude.build(Request("m", CONVERSATIONS[name], **others), model)
+        except InvalidRequest as error:
+            images = {"images", "documents"} - model.features
+            assert error.param in ("thinking.type", "thinking.budget_tokens") or images
+            assert raw or images
 
 
 @pytest.mark.parametrize(

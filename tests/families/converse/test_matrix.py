@@ -107,6 +107,16 @@ REQUESTS: dict[str, Request] = {
         f"effort {effort}": request(*CALLED, tools=TOOLS, sampling=Sampling(10, 0.5, reasoning_effort=effort))
         for effort in EFFORTS
     },
+    **{
+        f"raw {kind}{', forced' * is_forced}": request(
+            tools=TOOLS,
+            tool_choice=ToolChoice.REQUIRED if is_forced else ToolChoice.AUTO,
+            sampling=Sampling(None, 1, 0.5, reasoning_effort="high", reasoning_tokens=3000),
+            extra={"thinking": {"type": kind, **({"budget_tokens": 40_000} if kind == "enabled" else {})}},
+        )
+        for kind in ("enabled", "adaptive", "disabled", "between_tools")
+        for is_forced in (False, True)
+    },
     **{f"budget {tokens}": request(sampling=Sampling(reasoning_tokens=tokens)) for tokens in (1, 3000, 10**6)},
 }  # fmt: skip
 
@@ -138,6 +148,10 @@ def test_an_answer_an_adaptation_or_a_400(model: Model, converse: Any) -> None:
 def is_refused(name: str, model: Model) -> bool:
     """What a model cannot do in any way, of all that is asked above."""
     has_tools = "tools" in model.features and not model.id.startswith(("meta.llama3-2-1b", "meta.llama3-2-3b"))
+    if name.startswith("raw"):
+        kind, thinking = name.split()[1].rstrip(","), model.thinking
+        modes = thinking.modes if thinking is not None else ("disabled",)
+        return not has_tools or (model.provider == "anthropic" and model.is_listed and kind not in modes)
     if name.startswith(("calls", "effort")) or name == "schema and calls":
         return not has_tools or "images" not in model.features
     if name == "tools, none":
