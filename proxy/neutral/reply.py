@@ -24,6 +24,14 @@ class FinishReason(Enum):
     """A word that no table of ours has. Never shown as STOP."""
 
 
+_CHARACTERS_A_TOKEN = 4
+
+
+def estimate_tokens(characters: int) -> int:
+    """A rule of thumb, for what Bedrock does not count."""
+    return -(-characters // _CHARACTERS_A_TOKEN)
+
+
 @dataclass(slots=True)
 class Usage:
     """Tokens as Bedrock counted them."""
@@ -35,7 +43,7 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
-    """The part of the output that is reasoning, where the model tells."""
+    """The part of the output that is reasoning; estimated from its text where Bedrock does not tell."""
     service_tier: str = ""
     """At which it is billed, where the answer itself says so."""
     is_estimate: bool = False

@@ -93,6 +93,16 @@ def test_it_is_counted(proxy, bedrock):
     assert 0 < usage["completion_tokens_details"]["reasoning_tokens"] < usage["completion_tokens"]
 
 
+@pytest.mark.parametrize("model", ["deepseek.r1-v1:0", "openai.gpt-oss-120b-1:0"])
+def test_it_is_estimated_where_bedrock_does_not_count_it(proxy, model):
+    reply = proxy.chat(model, max_tokens=20000).json()
+    thought = reply["choices"][0]["message"]["reasoning_content"]
+    usage = reply["usage"]
+    counted = usage["completion_tokens_details"]["reasoning_tokens"]
+    assert counted == min(usage["completion_tokens"], -(-len(thought) // 4))
+    assert counted > 0
+
+
 def test_there_is_none_where_none_is_wanted(proxy, bedrock):
     reply = proxy.chat(CLAUDE, reasoning_effort="none").json()
     assert "reasoning_content" not in reply["choices"][0]["message"]
@@ -201,3 +211,72 @@ def test_strict_mode_says_that_they_were_refused(proxy, bedrock):
     assert reply.status_code == 400
     assert reply.json()["error"]["param"] == "messages[1].thinking_blocks"
     assert len(bedrock.calls) == 1
+
+
+def test_a_lost_thought_is_told_where_the_model_goes_on(serve, bedrock):
+    """Strict mode guards what the client sends, and it has sent no thought."""
+    proxy = serve(strict=True, retry={"attempts": 1})
+    messages = forged_turn()
+    del messages[1]["thinking_blocks"]
+    reply = proxy.chat(ADAPTIVE, messages=messages, **FIELDS)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-bedrock-proxy-adapted"] == "messages[1]=without-thoughts"
+    assert bedrock.call.body["thinking"]["type"] == "adaptive"
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("model", [CLAUDE, ADAPTIVE, BY_CONVERSE, ADAPTIVE_BY_CONVERSE])
+def test_rounds_of_tools_with_a_stock_client(serve, bedrock, stream, model):
+    """Three rounds: each thought goes back in front of its own call, and nothing has to be adapted."""
+    proxy = serve(models=ALIASES, retry={"attempts": 1}, strict=True)
+    client = proxy.openai()
+    messages: list[Any] = [ASK]
+    for number in range(3):
+        script = bedrock.script(
+            content=[
+                {"type": "thinking", "thinking": f"Step {number}."},
+                {"type": "tool_use", "id": f"toolu_{number}", "name": "look", "input": {}},
+            ],
+            text="",
+            stop_reason="tool_use",
+        )
+        ask = {"model": model, "messages": messages, "extra_headers": script, **FIELDS}
+        if stream:
+            with client.chat.completions.stream(**ask) as answer:
+                message = answer.get_final_completion().choices[0].message
+        else:
+            message = client.chat.completions.create(**ask).choices[0].message
+        (call,) = message.tool_calls
+        kept = {"id": call.id, "type": "function", "function": {"name": "look", "arguments": call.function.arguments}}
+        messages += [
+            {"role": "assistant", "content": None, "tool_calls": [kept]},
+            {"role": "tool", "tool_call_id": call.id, "content": "noon"},
+        ]
+    last = client.chat.completions.create(model=model, messages=messages, **FIELDS)
+    assert "noon" in last.choices[0].message.content
+    assert [call.status for call in bedrock.calls] == [200] * 4
+    sent = str(bedrock.calls[-1].body["messages"])
+    assert [sent.count(f"Step {number}.") for number in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("first", "second"), [(CLAUDE, BY_CONVERSE), (BY_CONVERSE, CLAUDE), (ADAPTIVE, CLAUDE)])
+def test_another_way_or_model_takes_up_the_thoughts(serve, bedrock, first, second):
+    proxy = serve(models=ALIASES, retry={"attempts": 1}, strict=True)
+    reply = proxy.chat(first, messages=[ASK], **FIELDS).json()
+    (call,) = reply["choices"][0]["message"]["tool_calls"]
+    messages = [
+        ASK,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": "noon"},
+    ]
+    again = proxy.chat(second, messages=messages, **FIELDS)
+    assert again.status_code == 200, again.text
+    assert "x-bedrock-proxy-adapted" not in again.headers
+    assert reply["choices"][0]["message"]["thinking_blocks"][0]["signature"] in str(bedrock.calls[-1].body)
+
+
+def test_a_model_that_takes_none_back_gets_none(proxy, bedrock):
+    messages = first_turn(proxy)
+    reply = proxy.chat(NOVA, messages=messages, **{**FIELDS, "max_tokens": None, "reasoning_effort": "low"})
+    assert reply.status_code == 200, reply.text
+    assert "reasoningContent" not in str(bedrock.calls[-1].body)

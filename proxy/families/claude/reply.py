@@ -19,7 +19,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, check_guarded
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
-from proxy.neutral.reply import FinishReason, Reply, Usage
+from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_tokens
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -112,6 +112,8 @@ def parse(body: bytes, call: Call) -> Reply:
         finish = FinishReason.STOP
     usage = answer.usage
     details = usage.output_tokens_details or OutputDetails()
+    output_tokens = usage.output_tokens or 0
+    reasoning_size = sum(len(block.text) for block in blocks if isinstance(block, Reasoning))
     return Reply(
         blocks=blocks,
         finish=finish,
@@ -119,10 +121,10 @@ def parse(body: bytes, call: Call) -> Reply:
         stop_sequence=answer.stop_sequence,
         usage=Usage(
             input_tokens=usage.input_tokens or 0,
-            output_tokens=usage.output_tokens or 0,
+            output_tokens=output_tokens,
             cache_read_tokens=usage.cache_read_input_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
-            reasoning_tokens=details.thinking_tokens or 0,
+            reasoning_tokens=details.thinking_tokens or min(output_tokens, estimate_tokens(reasoning_size)),
         ),
         trace=answer.trace if call.is_traced else None,
         refusal=refusal(answer.stop_reason, answer.stop_details),

@@ -33,7 +33,7 @@ from proxy.neutral.events import (
     Unrecognised,
     UsageReport,
 )
-from proxy.neutral.reply import FinishReason, Usage
+from proxy.neutral.reply import FinishReason, Usage, estimate_tokens
 
 
 class _Delta(msgspec.Struct):
@@ -76,8 +76,6 @@ _read = msgspec.json.Decoder(_Event).decode
 _BLOCK_KINDS = {"text": BlockKind.TEXT, "tool_use": BlockKind.TOOL_USE} | dict.fromkeys(
     REASONING_BLOCKS, BlockKind.REASONING
 )
-_CHARACTERS_A_TOKEN = 4
-"""A rule of thumb, for answers that are ended early and so never get their count."""
 
 
 class ClaudeStream:
@@ -102,6 +100,7 @@ class ClaudeStream:
         "_names",
         "_open",
         "_output_size",
+        "_reasoning_size",
         "_stop_details",
         "_stop_sequence",
         "_talk",
@@ -116,7 +115,7 @@ class ClaudeStream:
         self._names = call.names
         self._answer_tool = call.answer_tool
         self._usage = Usage()
-        self._output_size = 0
+        self._output_size = self._reasoning_size = 0
         self._open: BlockKind | None = None
         self._calls = 0
         self._has_arguments = False
@@ -166,8 +165,13 @@ class ClaudeStream:
 
     def usage_so_far(self) -> Usage:
         """For an answer that is ended early. Claude counts its output at the end only: till then it is estimated."""
-        output_tokens = max(self._usage.output_tokens, -(-self._output_size // _CHARACTERS_A_TOKEN))
-        return replace(self._usage, output_tokens=output_tokens, is_estimate=True)
+        output_tokens = max(self._usage.output_tokens, estimate_tokens(self._output_size))
+        return replace(self._counted(output_tokens), is_estimate=True)
+
+    def _counted(self, output_tokens: int) -> Usage:
+        usage = self._usage
+        reasoning_tokens = usage.reasoning_tokens or min(output_tokens, estimate_tokens(self._reasoning_size))
+        return replace(usage, output_tokens=output_tokens, reasoning_tokens=reasoning_tokens)
 
     def _heed(self, event: _Event) -> None:
         """What a guardrail says; its trace comes beside it."""
@@ -217,6 +221,7 @@ class ClaudeStream:
                 if self._open is not BlockKind.REASONING:
                     self._start(BlockKind.REASONING, out)
                 self._output_size += len(delta.thinking)
+                self._reasoning_size += len(delta.thinking)
                 out.append(ReasoningDelta(delta.thinking))
             case "signature_delta":
                 if self._open is not BlockKind.REASONING:
@@ -234,6 +239,7 @@ class ClaudeStream:
             out.append(Unrecognised(f"Claude block {block.type!r}"))
             return
         self._output_size += len(block.text) + len(block.thinking)
+        self._reasoning_size += len(block.thinking)
         if kind is BlockKind.TOOL_USE:
             self._call(block, out)
             return
@@ -319,7 +325,7 @@ class ClaudeStream:
         if not self._has_answered:
             self._release_talk(out)
         self.is_ended = True
-        out.append(UsageReport(self._usage))
+        out.append(UsageReport(self._counted(self._usage.output_tokens)))
         reason = finish_reason(self._word, self._guardrail_action)
         if reason is FinishReason.TOOL_USE and self._has_answered and not self._calls:
             reason = FinishReason.STOP

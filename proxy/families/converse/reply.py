@@ -18,7 +18,7 @@ from proxy import jsonio
 from proxy.errors import ModelFailed, UpstreamBroken
 from proxy.families.call import Call
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
-from proxy.neutral.reply import FinishReason, Reply, Usage
+from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_tokens
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -115,7 +115,12 @@ def parse(body: bytes, call: Call) -> Reply:
         ),
         finish_word=answer.stop_reason,
         stop_sequence=stop_sequence(answer.additional_model_response_fields),
-        usage=count(answer.usage, answer.additional_model_response_fields, answer.service_tier),
+        usage=count(
+            answer.usage,
+            answer.additional_model_response_fields,
+            answer.service_tier,
+            sum(len(block.text) for block in blocks if isinstance(block, Reasoning)),
+        ),
         trace=answer.trace if call.is_traced else None,
     )
 
@@ -128,15 +133,18 @@ def finish_reason(word: str, *, has_text: bool, has_calls: bool) -> FinishReason
     return FinishReason.TOOL_USE if has_calls and reason is FinishReason.STOP else reason
 
 
-def count(usage: WireUsage, additional: Any, tier: WireTier | None) -> Usage:
-    """`additional`: `{"usage": {"output_tokens_details": {"thinking_tokens": 12}}}` where Claude was asked for it."""
+def count(usage: WireUsage, additional: Any, tier: WireTier | None, reasoning_size: int) -> Usage:
+    """`additional`: `{"usage": {"output_tokens_details": {"thinking_tokens": 12}}}` where Claude was asked for it. Of others,
+    and without it, reasoning is counted by its `reasoning_size`, in characters.
+    """
+    output_tokens = usage.output_tokens or 0
     thinking = _at(additional, "usage", "output_tokens_details", "thinking_tokens")
     return Usage(
         input_tokens=usage.input_tokens or 0,
-        output_tokens=usage.output_tokens or 0,
+        output_tokens=output_tokens,
         cache_read_tokens=usage.cache_read_input_tokens or 0,
         cache_write_tokens=usage.cache_write_input_tokens or 0,
-        reasoning_tokens=thinking if isinstance(thinking, int) else 0,
+        reasoning_tokens=thinking if isinstance(thinking, int) else min(output_tokens, estimate_tokens(reasoning_size)),
         service_tier="" if tier is None else tier.type,
     )
 

@@ -41,7 +41,7 @@ from proxy.neutral.events import (
     Unrecognised,
     UsageReport,
 )
-from proxy.neutral.reply import Usage
+from proxy.neutral.reply import Usage, estimate_tokens
 
 
 class _ToolDelta(msgspec.Struct):
@@ -80,8 +80,6 @@ class _Payload(msgspec.Struct, rename="camel"):
 
 
 _read = msgspec.json.Decoder(_Payload).decode
-_CHARACTERS_A_TOKEN = 4
-"""A rule of thumb, for answers that never get their count."""
 
 
 class ConverseStream:
@@ -102,6 +100,7 @@ class ConverseStream:
         "_is_stopped",
         "_open",
         "_output_size",
+        "_reasoning_size",
         "_usage",
         "is_ended",
     )
@@ -110,7 +109,7 @@ class ConverseStream:
         self._call = call
         self._usage: Usage | None = None
         self._additional: Any = None
-        self._output_size = 0
+        self._output_size = self._reasoning_size = 0
         self._index = -1
         self._open: BlockKind | None = None
         self._is_ignored = False  # the block at the index is of a kind that is left out
@@ -147,7 +146,8 @@ class ConverseStream:
         """Converse counts at the very end: till then the output is estimated, and the input unknown."""
         if self._usage is not None:
             return self._usage
-        return Usage(output_tokens=-(-self._output_size // _CHARACTERS_A_TOKEN), is_estimate=True)
+        output_tokens, reasoning_tokens = estimate_tokens(self._output_size), estimate_tokens(self._reasoning_size)
+        return Usage(output_tokens=output_tokens, reasoning_tokens=reasoning_tokens, is_estimate=True)
 
     def _rare(self, kind: str, payload: _Payload, out: list[Event]) -> None:
         match kind:
@@ -234,6 +234,7 @@ class ConverseStream:
             self._open_block(BlockKind.REASONING, out)
         if delta.text:
             self._output_size += len(delta.text)
+            self._reasoning_size += len(delta.text)
             out.append(ReasoningDelta(delta.text))
         if delta.signature or delta.redacted_content:
             out.append(ReasoningSeal(delta.signature or "", redacted(delta.redacted_content or b"")))
@@ -280,7 +281,7 @@ class ConverseStream:
 
     def _end(self, payload: _Payload, out: list[Event]) -> None:
         if payload.usage is not None:
-            self._usage = count(payload.usage, self._additional, payload.service_tier)
+            self._usage = count(payload.usage, self._additional, payload.service_tier, self._reasoning_size)
             out.append(UsageReport(self._usage))
         if self._finished is not None:
             self._finished.trace = payload.trace
