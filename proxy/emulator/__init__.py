@@ -56,6 +56,10 @@ inference-profile ARNs, and in account 123456789012, in any region, these made-u
     application-inference-profile/emulatorclaude    provisioned-model/emulatorclaude
     application-inference-profile/emulatorllama     provisioned-model/emulatorllama
     imported-model/emulatorllama                    custom-model-deployment/emulatorllama
+    imported-model/emulatorqwen
+
+The last takes a prompt in ChatML, by InvokeModel alone, and answers as it was asked: in Bedrock's form of a completion to
+`max_gen_len`, in OpenAI's to `max_tokens`. Its tools are those between `<tools>` and `</tools>`.
 
 What each model takes (token limits, sampling parameters, prefill, thinking, forced tools …) is checked as Bedrock checks
 it. Ends of life are not, unless asked for. A Llama prompt that breaks its template is answered and noted (see

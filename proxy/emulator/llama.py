@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.emulator.agent import choose_tools, words
+from proxy.emulator.cache import PromptCache
 from proxy.emulator.llama_rules import Prompt, read_prompt
 from proxy.emulator.llama_tools import continue_after, read_offer, write_calls
 from proxy.emulator.models import Model
@@ -38,8 +39,8 @@ def count_input(body: Mapping[str, Any]) -> int:
     return count(body["prompt"]) + PER_IMAGE * len(body.get("images", []))
 
 
-def answer(body: Mapping[str, Any], model: Model, script: Script) -> Answer:
-    """The answer to a valid body. Raises `Refusal` when the prompt is too long for the model."""
+def answer(body: Mapping[str, Any], model: Model, script: Script, cache: PromptCache | None = None) -> Answer:
+    """The answer to a valid body; nothing is cached. Raises `Refusal` when the prompt is too long for the model."""
     input_tokens = count_input(body)
     room = model.context_tokens - input_tokens
     if room <= 0:

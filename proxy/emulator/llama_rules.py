@@ -49,12 +49,12 @@ def _violations(body: Any, model: Model) -> Iterator[str]:
             yield f"#: extraneous key [{name}] is not permitted"
     for name, least, most in (("temperature", 0, 1), ("top_p", 0, 1), ("max_gen_len", 1, model.max_output_tokens)):
         if name in body:
-            yield from _out_of_range(name, body[name], least, most, is_whole=name == "max_gen_len")
+            yield from out_of_range(name, body[name], least, most, is_whole=name == "max_gen_len")
     if "images" in body:
         yield from _bad_images(body["images"])
 
 
-def _out_of_range(name: str, value: Any, least: int, most: int, *, is_whole: bool) -> Iterator[str]:
+def out_of_range(name: str, value: Any, least: int, most: int, *, is_whole: bool) -> Iterator[str]:
     if isinstance(value, bool) or not isinstance(value, int | float) or (is_whole and not isinstance(value, int)):
         yield f"#/{name}: expected type: {'Integer' if is_whole else 'Number'}, found: {_json_type(value)}"
     elif value < least:

@@ -83,6 +83,17 @@ class Model:
         return self.profile != "required"
 
 
+IMPORTED = Model(
+    "imported.chatml",
+    "imported",
+    title="An imported model",
+    context_tokens=32_768,
+    max_output_tokens=32_768,
+    features=frozenset({"tools"}),
+)
+"""In nobody's catalogue: only an ARN leads to it."""
+
+
 def read_catalog(path: Path | None = None) -> dict[str, Model]:
     """Model id -> model. Without a path: the catalogue that the proxy itself ships with."""
     source = path if path is not None else files("proxy.routing") / "catalog.toml"
@@ -121,7 +132,8 @@ class Models:
         today: date | None = None,
     ) -> None:
         self.by_id = dict(models)
-        self.resources = {end: models[id] for end, id in resources.items() if id in models}
+        known = {**models, IMPORTED.id: IMPORTED}
+        self.resources = {end: known[id] for end, id in resources.items() if id in known}
         self.account = account
         self._today = today
         """Models whose end of life lies before it are gone; with none, models live for ever."""

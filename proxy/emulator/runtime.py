@@ -18,6 +18,7 @@ from proxy.emulator import (
     converse_input,
     converse_runtime,
     guardrails,
+    imported,
     llama,
     llama_rules,
 )
@@ -42,6 +43,8 @@ _ENUMS = {
 }
 _GUARDRAIL, _GUARDRAIL_VERSION = "x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion"
 _GUARDRAIL_BODY = "amazon-bedrock-guardrailConfig"
+_FAMILIES: dict[str, Any] = {"claude": claude, "llama": llama, "imported": imported}
+"""What has bodies of its own; to the others leads Converse alone."""
 _METADATA = "x-amzn-bedrock-request-metadata"
 
 
@@ -57,7 +60,10 @@ def guess_model(identifier: str, models: Models) -> Model | None:
 def last_user_text(body: Any, model: Model, operation: str) -> str:
     if operation in (CONVERSE, CONVERSE_STREAM):
         return converse_input.last_user_text(body)
-    return llama.last_user_text(body, model) if model.family == "llama" else claude_input.last_user_text(body)
+    if model.family == "claude":
+        return claude_input.last_user_text(body)
+    text: str = _FAMILIES.get(model.family, llama).last_user_text(body, model)
+    return text
 
 
 def raw_reply(raw: Raw) -> Reply:
@@ -79,13 +85,15 @@ def answer(request: Request, model: Model, script: Script, call: Call, settings:
         case "count-tokens":
             return _count(request, model)
         case "converse" | "converse-stream" as operation:
+            if model.family == "imported":
+                raise invalid("The imported model doesn't support the Converse API.")
             is_stream = operation == CONVERSE_STREAM
             return converse_runtime.answer(request.body, model, script, region, settings, cache, is_stream=is_stream)
     headers = _check_headers(request)
     body = _read_body(request, model, call, settings)
     verdict = _find_guardrail(request, body, region, settings)
     given = _guarded(body, model, script, cache, verdict)
-    family: Any = claude if model.family == "claude" else llama
+    family = _FAMILIES[model.family]
     told = verdict.invoke_fields if verdict else {}
     latency_ms = 100 + 10 * given.output_tokens
     if call.operation == INVOKE:
@@ -109,14 +117,13 @@ def _guarded(
     body: Any, model: Model, script: Script, cache: PromptCache, verdict: guardrails.Verdict | None
 ) -> claude.Answer | llama.Answer:
     """The answer, once a guardrail has had its say."""
-    family: Any = claude if model.family == "claude" else llama
+    family = _FAMILIES[model.family]
     if verdict:
         text = guardrails.tagged(last_user_text(body, model, INVOKE), body.get(_GUARDRAIL_BODY, {}))
         if verdict.blocks("input", text):
             blocked: claude.Answer | llama.Answer = family.instead(verdict.guardrail.input_message, body, model, None)
             return blocked
-    is_claude = model.family == "claude"
-    given = claude.answer(body, model, script, cache) if is_claude else llama.answer(body, model, script)
+    given: claude.Answer | llama.Answer = family.answer(body, model, script, cache)
     if verdict and verdict.blocks("output", given.said) and not verdict.is_async:
         given = family.instead(verdict.guardrail.output_message, body, model, given)
     return given
@@ -142,7 +149,7 @@ def _told(events: Iterable[dict[str, Any]], told: dict[str, Any]) -> Iterator[di
 
 
 def _read_body(request: Request, model: Model, call: Call, settings: Settings) -> Any:
-    if model.family not in ("claude", "llama"):
+    if model.family not in _FAMILIES:
         raise invalid(f"The emulator does not answer InvokeModel for {model.id}.")
     try:
         body = jsonio.decode(request.body)
@@ -151,8 +158,11 @@ def _read_body(request: Request, model: Model, call: Call, settings: Settings) -
     if model.family == "claude":
         claude_rules.check(body, model, binds_thinking=settings.binds_thinking)
     else:
-        llama_rules.check(body, model)
-        call.faults = llama_rules.read_prompt(body["prompt"], model, len(body.get("images", []))).faults
+        if model.family == "llama":
+            llama_rules.check(body, model)
+            call.faults = llama_rules.read_prompt(body["prompt"], model, len(body.get("images", []))).faults
+        else:
+            call.faults = imported.check(body, model)
         if call.faults and settings.has_strict_prompts:
             raise llama_rules.malformed(f"#/prompt: {'; '.join(call.faults)}")
     config = body.get(_GUARDRAIL_BODY, {})

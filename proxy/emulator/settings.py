@@ -16,6 +16,7 @@ DEFAULT_RESOURCES = {
     "provisioned-model/emulatorclaude": "anthropic.claude-haiku-4-5-20251001-v1:0",
     "provisioned-model/emulatorllama": "meta.llama3-8b-instruct-v1:0",
     "imported-model/emulatorllama": "meta.llama3-3-70b-instruct-v1:0",
+    "imported-model/emulatorqwen": "imported.chatml",
     "custom-model-deployment/emulatorllama": "meta.llama3-1-8b-instruct-v1:0",
 }
 
