@@ -3,6 +3,7 @@
     [get_weather(city='Paris'), get_time()]                         3.2 1B and 3B, 3.3, 4
     {"name": "get_weather", "parameters": {"city": "Paris"}}        3.1, 3.2 11B and 90B; several of them, or a list
     <function=get_weather>{"city": "Paris"}</function>              all of them at times
+    <tool_call>{"name": "get_weather", "arguments": {…}}</tool_call>    Hermes and Qwen, as imported models
 
 Whatever it was asked for, a model may answer in any of these, behind `<|python_tag|>`, in a code fence, after a sentence or
 between `<|python_start|>` and `<|python_end|>`: so every form is read from every model. A call begins the answer or a line
@@ -52,8 +53,21 @@ _MARKS = (
 )
 _MARK = Choice(_MARKS)
 """Said to the machine, not to the reader: they are no part of any text."""
-_TAG = Choice((*_MARKS, "<function="))
-_MARK_BEHIND = Choice((*_MARKS, "</function>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|eot|>", "<|eom|>"))
+_OPENING = Choice(("<tool_call>",))
+_TAG = Choice((*_MARKS, "<tool_call>", "<function="))
+_MARK_BEHIND = Choice(
+    (
+        *_MARKS,
+        "<tool_call>",
+        "</tool_call>",
+        "</function>",
+        "<|eot_id|>",
+        "<|eom_id|>",
+        "<|end_of_text|>",
+        "<|eot|>",
+        "<|eom|>",
+    )
+)
 """The same where calls are over, with what ends a function and a turn."""
 _LEAKED_ROLE = Choice(("assistant\n",))
 _FENCE = Choice(("```",))
@@ -61,7 +75,7 @@ _LANGUAGE = re.compile(r"[A-Za-z_]*")
 _SEPARATORS = re.compile(r"[\s,;})]*")
 _BEHIND_NAME = re.compile(r"[\s>]*")
 _FUNCTION_END = Choice(("</function>",))
-_TEXT = re.compile(r"(?:[^<\n]|<(?=[^|f]))*")
+_TEXT = re.compile(r"(?:[^<\n]|<(?=[^|ft]))*")
 _IN_LINE = re.compile(r"[^<\n]*")
 _BLANK = re.compile(r"\s*")
 _QUOTES = ("'", '"')
@@ -187,6 +201,8 @@ class CallParser:
             if char == "<":
                 found = yield from scanner.one_of(_MARK, is_kept=False)
                 self._is_tagged = self._is_tagged or found in _PYTHON_MARKS
+                if found is None:
+                    found = yield from scanner.one_of(_OPENING)
             elif char == "`" and not self._has_fence:
                 found = yield from scanner.one_of(_FENCE)
                 self._has_fence = found is not None

@@ -60,10 +60,10 @@ class LlamaStream:
             piece = read(inner)
             self._count(piece)
             if self.is_ended:
-                if piece.metrics is not None:
+                if piece.metrics is not None or piece.usage is not None:
                     out.append(UsageReport(replace(self._usage)))
                 continue
-            text = piece.generation or ""
+            text = piece.generation if isinstance(piece.generation, str) else ""
             if self._held or "<" in text:
                 text = self._hold_back_end_token(text)
             out += self._answer.feed(text)

@@ -72,6 +72,26 @@ def read(text: str, parts: Iterable[str] | None = None, **options: Any) -> Outco
 
 
 CALLS: dict[str, tuple[str, Outcome]] = {
+    # Hermes and Qwen.
+    "hermes": ('<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>', [PARIS]),
+    "hermes several": (
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>\n'
+        '<tool_call>\n{"name": "get", "arguments": {}}\n</tool_call>',
+        [PARIS, GET],
+    ),
+    "hermes behind text": (
+        'Let me see.\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>',
+        ["Let me see.\n", PARIS],
+    ),
+    "hermes after a thought": (
+        '<think>\nHm.\n</think>\n\n<tool_call>{"arguments": {"city": "Paris"}, "name": "get_weather"}</tool_call>',
+        ["<think>\nHm.\n</think>\n\n", PARIS],
+    ),
+    # Mistral, whose [TOOL_CALLS] is a special token and not shown.
+    "mistral": (
+        '[{"name": "get_weather", "arguments": {"city": "Paris"}}, {"name": "get", "arguments": {}}]',
+        [PARIS, GET],
+    ),
     # The pythonic list.
     "python": ("[get_weather(city='Paris')]", [PARIS]),
     "python double quotes": ('[get_weather(city="Paris")]', [PARIS]),
@@ -260,6 +280,12 @@ CALLS: dict[str, tuple[str, Outcome]] = {
 }
 
 TEXTS = [
+    "Hermes writes <tool_call> in front.",
+    "<tool_call>",
+    "<tool_call>\nnothing\n</tool_call>",
+    '<tool_call>\n{"name": "unknown", "arguments": {}}\n</tool_call>',
+    "<tool_call>\n<function=get>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>",
+    "a <table> and a <t",
     "",
     " ",
     "\n\n",
