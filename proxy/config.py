@@ -93,6 +93,10 @@ class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where it differs from the family's."""
     guardrail: Guardrail | None = None
     """For the model behind this entry, by whatever name it is called; goes before that of all."""
+    chat_template: str | None = None
+    """Of an imported model, in place of a family: its tokenizer_config.json or Jinja file. Relative to the config file."""
+    completion: Literal["bedrock", "openai"] | None = None
+    """With a chat template: the body that the model takes, with max_gen_len or as OpenAI's completions have it."""
 
 
 class Cache(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -187,6 +191,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
         raw = _read(path)
         # By itself, so that what is wrong in it is not covered by what goes before it.
         _check(raw, f"{path}: ")
+        raw = _from_folder(raw, path.parent)
     for variable, (section, name) in _ENVIRONMENT.items():
         if text := environ.get(variable, ""):
             told = _check({section: {name: text}}, f"{variable}: ", is_strict=False)
@@ -198,6 +203,17 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     if keys:
         raw = _with(raw, "auth", "keys", [*raw.get("auth", {}).get("keys", ()), *keys])
     return _check(raw, "")
+
+
+def _from_folder(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What names a file is meant from where the configuration lies."""
+    models = {
+        name: {**entry, "chat_template": str(folder / entry["chat_template"])}
+        if isinstance(entry, dict) and entry.get("chat_template")
+        else entry
+        for name, entry in raw.get("models", {}).items()
+    }
+    return {**raw, "models": models}
 
 
 def _with(raw: dict[str, Any], section: str, name: str, value: Any) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Pipeline:
         bare_calls = calls_without_thought(messages)
         if bare_calls and target.model.signs_thoughts:
             messages = restore(messages, await self._thoughts.find(record.owner, bare_calls))
-        return replace(request, messages=messages)
+        return replace(request, messages=messages, now=self._now())
 
     async def _exchange(
         self, request: Request, target: Target, adapted: Adaptations, headers: Mapping[str, str], record: Record

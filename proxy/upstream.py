@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from proxy.bedrock.sign import AccessKeys, BearerToken
 from proxy.config import Config
 from proxy.errors import NotConfigured, ProxyError
 from proxy.families import FAMILIES
-from proxy.routing.catalog import Catalog
+from proxy.routing.catalog import Catalog, ChatTemplate
 from proxy.routing.resolve import Alias, ListedModel, Resolver, Target
 from proxy.telemetry.logs import log
 
@@ -231,4 +232,18 @@ class FixedIdentity:
 
 def _alias(config: Config, name: str) -> Alias:
     entry = config.entry(name)
-    return Alias(id=entry.id or name, family=entry.family, max_output_tokens=entry.max_output_tokens)
+    chat_template: ChatTemplate | None = None
+    if entry.chat_template is not None:
+        from proxy.chat_template import read  # here, since few need Jinja
+
+        try:
+            chat_template = read(Path(entry.chat_template))
+        except ValueError as error:
+            raise ValueError(f"models.{name}.chat_template: {error}") from None
+    return Alias(
+        id=entry.id or name,
+        family=entry.family,
+        max_output_tokens=entry.max_output_tokens,
+        chat_template=chat_template,
+        completion=entry.completion,
+    )

@@ -73,8 +73,8 @@ def test_the_example_in_config_yaml_is_good_and_has_every_option_of_an_entry(fil
     example = "\n".join(line[1:] for line in lines if line.startswith("#  "))
     config = loaded(file, f"models:\n{example}\n")
     assert config.entry("gpt-4o") == ModelEntry(id="us.anthropic.claude-sonnet-4-5-20250929-v1:0")
-    entry = config.entry("my-llama")
-    assert all(getattr(entry, name) is not None for name in typing.get_type_hints(ModelEntry))
+    entries = [config.entry(name) for name in config.models]
+    assert all(any(getattr(entry, name) is not None for entry in entries) for name in typing.get_type_hints(ModelEntry))
 
 
 def test_every_number_in_config_yaml_has_its_unit() -> None:
@@ -109,7 +109,9 @@ WRONG = {
     "server:\n  prot: 1": (
         "FILE server.prot: unknown key; allowed: allow_open, grace_s, host, max_body_bytes, max_choices, port, workers"
     ),
-    "models:\n  a:\n    familly: x": "FILE models.a.familly: unknown key; allowed: family, guardrail, id, max_output_tokens",
+    "models:\n  a:\n    familly: x": (
+        "FILE models.a.familly: unknown key; allowed: chat_template, completion, family, guardrail, id, max_output_tokens"
+    ),
     "retry:\n  attempts: 1\n  jitter: 2": "FILE retry.jitter: unknown key; allowed: attempts, deadline_s",
     # Types.
     "server: 5": "FILE server: found 5; expected `object`, got `int`",
@@ -248,6 +250,14 @@ def test_models(file: Path) -> None:
     assert config.entry("gpt-4o") == ModelEntry(id="us.anthropic.x")
     assert config.entry("mine") == ModelEntry(family="llama3")
     assert config.entry("3.5").id == "y"
+
+
+def test_a_chat_template_is_looked_for_beside_the_file(file: Path) -> None:
+    text = "models:\n  a: x\n  b:\n    chat_template: qwen/chat_template.jinja\n  c:\n    chat_template: /d/e.json\n"
+    config = loaded(file, text)
+    assert config.entry("b").chat_template == str(file.parent / "qwen/chat_template.jinja")
+    assert config.entry("c").chat_template == "/d/e.json"
+    assert config.entry("a").chat_template is None
 
 
 def test_a_config_cannot_be_changed() -> None:

@@ -19,7 +19,7 @@ from proxy.emulator import llama
 from proxy.emulator.agent import Situation, Tool, choose_tools, words
 from proxy.emulator.cache import PromptCache
 from proxy.emulator.json_text import read_values
-from proxy.emulator.llama_rules import malformed, out_of_range
+from proxy.emulator.llama_rules import GUARDRAIL, malformed, out_of_range
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.samples import sample
@@ -49,7 +49,7 @@ def check(body: Any, model: Model) -> list[str]:
         raise malformed("#: required key [prompt] not found")
     is_openai = _is_openai(body)
     for name in body:
-        if name not in (_OPENAI if is_openai else _BEDROCK):
+        if name != GUARDRAIL and name not in (_OPENAI if is_openai else _BEDROCK):
             raise malformed(f"#: extraneous key [{name}] is not permitted")
     limit = "max_tokens" if is_openai else "max_gen_len"
     ranges = [(limit, 1, model.context_tokens, True), ("temperature", 0, 2 if is_openai else 1, False)]

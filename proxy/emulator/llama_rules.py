@@ -16,8 +16,8 @@ from typing import Any
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import Refusal, invalid
 
-_GUARDRAIL = "amazon-bedrock-guardrailConfig"
-_KNOWN = ("prompt", "temperature", "top_p", "max_gen_len", _GUARDRAIL)
+GUARDRAIL = "amazon-bedrock-guardrailConfig"
+_KNOWN = ("prompt", "temperature", "top_p", "max_gen_len", GUARDRAIL)
 
 
 def malformed(detail: str = "") -> Refusal:

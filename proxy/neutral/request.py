@@ -142,6 +142,8 @@ class Request:
     caching: Caching | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     """Fields we do not know, as received. A family sends on those that are native to it and reports the others."""
+    now: float = 0.0
+    """When it came, in Unix seconds, for templates that tell the model the date."""
     spelled: dict[str, str] = field(default_factory=dict)
     """What the client called a field when not by its name here: `{"max_tokens": "max_completion_tokens"}`."""
 

@@ -3,6 +3,7 @@
     [[model]]       one model by its base id
     [[unlisted]]    careful facts for ids that are not listed, by their beginning
     [[generation]]  facts for ids that say nothing (most ARNs), by a name that the operator gives
+    [imported]      facts for a model that the operator gives a chat template
     [regions]       which inference profiles a region can call
 
 Reading is strict: a key that is unknown or a value of the wrong type raises `CatalogError`, which names the row. Where
@@ -12,12 +13,12 @@ each fact is from stands in the file.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -85,6 +86,38 @@ class Thinking:
     """A thinking block sent back is valid only behind the very history, system and tools that it came from."""
 
 
+class ChatTemplate(Protocol):
+    """A model's own, from the operator's files. See `proxy.chat_template`."""
+
+    @property
+    def takes_tools(self) -> bool: ...
+
+    @property
+    def end_tokens(self) -> Sequence[str]:
+        """What ends a turn; where one leaks into an answer, it is no part of it."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """What the tokenizer says of it."""
+        ...
+
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        now: datetime,
+        tools: Sequence[Mapping[str, Any]] = (),
+        opens_answer: bool = True,
+    ) -> str:
+        """The prompt for messages as OpenAI has them. Raises `ValueError` with the words of the template."""
+        ...
+
+    def neutralise(self, value: Any) -> Any:
+        """Plain data in which no special token is left whole."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One model's facts. Limits are in tokens; what a field does not say of a family, that family knows."""
@@ -138,6 +171,10 @@ class Model:
 
     template: str = ""
     """Llama: the name of its prompt template."""
+    chat_template: ChatTemplate | None = None
+    """Llama: in place of that, the template that an imported model brought along."""
+    completion: Literal["bedrock", "openai"] = "bedrock"
+    """Llama: which body an imported model is sent."""
 
     has_system: bool = True
     """Converse: is `system` taken?"""
@@ -181,6 +218,9 @@ class Catalog:
         self._regions = _read_as(dict[str, tuple[str, ...]], tables.pop("regions", {}), "[regions]")
         self._models = _read_rows(tables.pop("model", []), "model", "id")
         self._generations = _read_rows(tables.pop("generation", []), "generation", "generation")
+        imported = tables.pop("imported", None)
+        self.imported = None if imported is None else _read({"is_listed": False, **imported}, "[imported]")
+        """Of a model that brings its own chat template."""
         self._unlisted: dict[str, Model] = {}
         for number, row in enumerate(tables.pop("unlisted", []), start=1):
             prefixes = _read_as(tuple[str, ...], row.pop("prefixes", None), f"[[unlisted]] number {number}: prefixes")

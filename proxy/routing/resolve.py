@@ -22,7 +22,7 @@ from typing import Literal, Protocol
 from urllib.parse import unquote
 
 from proxy.errors import ModelNotFound
-from proxy.routing.catalog import Catalog, Model
+from proxy.routing.catalog import Catalog, ChatTemplate, Model
 
 _LONGEST_ID = 2048
 _ANY = "converse"
@@ -51,6 +51,10 @@ class Alias:
     """Of an id that does not tell its model: a generation of the catalogue (`llama3`), or a listed model's base id. Of one
     that does: the generation that every model can be called by (`converse`) in place of its own."""
     max_output_tokens: int | None = None
+    chat_template: ChatTemplate | None = None
+    """Of an id that does not tell its model, in place of a family."""
+    completion: Literal["bedrock", "openai"] | None = None
+    """With a chat template: see `Model.completion`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +152,7 @@ class Resolver:
         alias = self._aliases.get(called, Alias())
         model_id = called if alias.id is None else alias.id
         described = self._aliases.get(model_id, alias)
-        family = alias.family or described.family
-        target = self._target(model_id, self._facts(family) if family else None, name)
+        target = self._target(model_id, self._said_of(alias) or self._said_of(described), name)
         if target.model.family not in self._families:
             raise _not_found(name)
         limit = alias.max_output_tokens or described.max_output_tokens
@@ -191,17 +194,40 @@ class Resolver:
             # An entry that only describes an id, say the family of an ARN, makes no chain.
             if behind is not None and alias.id != name and behind.id not in (None, alias.id):
                 raise ValueError(f"models.{name}: {alias.id!r} is itself an alias; give the id behind it")
-        if alias.family is None:
-            return
-        facts = self._facts(alias.family)
-        if facts is None:
+        if alias.completion is not None and alias.chat_template is None:
+            raise ValueError(f"models.{name}.completion: it goes with a chat_template")
+        if alias.family is not None and alias.chat_template is not None:
+            raise ValueError(f"models.{name}: family and chat_template exclude each other")
+        facts = self._said_of(alias)
+        if alias.family is not None and facts is None:
             allowed = ", ".join(self._catalog.generations)
             raise ValueError(f"models.{name}.family: found {alias.family!r}; allowed: {allowed}, or a model's base id")
         model = self._find_in_catalog(self._told_by(alias.id or name))
-        if model is not None and model.is_listed and not _fits(facts, model):
+        if facts is None or model is None or not model.is_listed:
+            return
+        if alias.chat_template is not None:
+            raise ValueError(
+                f"models.{name}.chat_template: the model is {model.name}; allowed: none, for it has its own"
+            )
+        if not _fits(facts, model):
             raise ValueError(
                 f"models.{name}.family: found {alias.family!r}, and the model is {model.name}; allowed: {_ANY}, or nothing"
             )
+
+    def _said_of(self, alias: Alias) -> Model | None:
+        """What the operator says of a model, or None."""
+        template, imported = alias.chat_template, self._catalog.imported
+        if template is None or imported is None:
+            return self._facts(alias.family) if alias.family is not None else None
+        context_tokens = template.context_tokens or imported.context_tokens
+        return replace(
+            imported,
+            chat_template=template,
+            completion=alias.completion or imported.completion,
+            context_tokens=context_tokens,
+            max_output_tokens=min(imported.max_output_tokens, context_tokens),
+            features=imported.features | ({"tools"} if template.takes_tools else set()),
+        )
 
     def _facts(self, family: str) -> Model | None:
         """What the operator's word for a family stands for."""
@@ -255,7 +281,7 @@ class Resolver:
         model = self._find(base_id, facts)
         arn = _ARN.fullmatch(model_id)
         if model is None:
-            hint = "Its ARN does not tell the model: set its family under models in config.yaml."
+            hint = "Its ARN does not tell the model: set its family or chat_template under models in config.yaml."
             raise _not_found(name, hint if arn is not None and not base_id else "")
         if arn is not None:
             return Target(model, model_id, arn["region"])

@@ -239,7 +239,7 @@ OPAQUE = [
 @pytest.mark.parametrize("arn", OPAQUE)
 def test_an_opaque_arn_wants_its_family(arn: str) -> None:
     assert refusal(arn) == (
-        f"{not_found(arn)} Its ARN does not tell the model: set its family under models in config.yaml."
+        f"{not_found(arn)} Its ARN does not tell the model: set its family or chat_template under models in config.yaml."
     )
     target = resolve(arn, aliases={arn: Alias(family="llama3")})
     assert (target.model_id, target.model.template, target.region) == (arn, "llama3", "us-west-2")
@@ -364,6 +364,38 @@ def test_with_the_accounts_listing(case: str) -> None:
         assert resolve(name, known=known, scope=scope).model_id == expected
 
 
+class Template:
+    """As much of a chat template as routing looks at."""
+
+    end_tokens = ()
+
+    def __init__(self, takes_tools: bool = False, context_tokens: int | None = None) -> None:
+        self.takes_tools = takes_tools
+        self.context_tokens = context_tokens
+
+    def render(self, *_: object, **__: object) -> str:
+        return ""
+
+    def neutralise(self, value: object) -> object:
+        return value
+
+
+IMPORTED = f"{ARN}imported-model/abcdef123456"
+
+
+def test_a_model_that_brings_its_chat_template() -> None:
+    template = Template()
+    target = resolve("mine", aliases={"mine": Alias(id=IMPORTED, chat_template=template)})
+    model = target.model
+    assert (target.model_id, target.region) == (IMPORTED, "us-west-2")
+    assert (model.chat_template, model.completion, model.features) == (template, "bedrock", frozenset())
+    assert (model.context_tokens, model.max_output_tokens) == (32_000, 4_096)
+    told = Alias(chat_template=Template(True, 2_000), completion="openai")
+    model = resolve("mine", aliases={"mine": Alias(id=IMPORTED), IMPORTED: told}).model
+    assert (model.completion, model.features) == ("openai", {"tools"})
+    assert (model.context_tokens, model.max_output_tokens) == (2_000, 2_000)
+
+
 NEW = "newcomer.wonder-1-v1:0"
 
 
@@ -426,7 +458,7 @@ def test_an_alias() -> None:
 
 def test_an_alias_for_nothing_is_refused_by_the_clients_word() -> None:
     assert refusal("gpt-4o", aliases={"gpt-4o": Alias(id="meta.lama3")}) == not_found("gpt-4o")
-    hint = "Its ARN does not tell the model: set its family under models in config.yaml."
+    hint = "Its ARN does not tell the model: set its family or chat_template under models in config.yaml."
     assert refusal("gpt-4o", aliases={"gpt-4o": Alias(id=APPLICATION)}) == f"{not_found('gpt-4o')} {hint}"
 
 
@@ -489,6 +521,13 @@ def test_a_profile_of_the_accounts_own_by_converse() -> None:
 
 
 BAD_ALIASES = {
+    "models.a.completion: it goes with a chat_template": {"a": Alias(id=IMPORTED, completion="openai")},
+    "models.a: family and chat_template exclude each other": {
+        "a": Alias(id=IMPORTED, family="llama3", chat_template=Template())
+    },
+    "models.a.chat_template: the model is Nova Lite; allowed: none, for it has its own": {
+        "a": Alias(id=NOVA, chat_template=Template())
+    },
     "models.gpt-4o: 'fast' is itself an alias; give the id behind it": {
         "gpt-4o": Alias(id="fast"),
         "fast": Alias(id=SONNET),

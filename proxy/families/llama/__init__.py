@@ -1,9 +1,23 @@
-"""Meta Llama by InvokeModel: a prompt by each generation's own template, its answer and its stream."""
+"""Meta Llama by InvokeModel: a prompt by each generation's own template, its answer and its stream.
 
-from proxy.families.call import Family
+Models that were imported take a prompt as well: by one of these templates, or by one that they brought along.
+"""
+
+from proxy.families.call import Call, Family
+from proxy.families.llama import imported, request
 from proxy.families.llama.reply import parse
-from proxy.families.llama.request import build
 from proxy.families.llama.stream import LlamaStream
+from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.request import Request
+from proxy.routing.catalog import Model
+
+
+def build(asked: Request, model: Model, adapted: Adaptations) -> Call:
+    """Raises `InvalidRequest` for what the model, or its template, cannot take."""
+    if model.chat_template is not None:
+        return imported.build(asked, model, adapted)
+    return request.build(asked, model, adapted)
+
 
 FAMILY = Family(
     operation="invoke",

@@ -54,14 +54,14 @@ class History:
                     self._names[block.id] = block.name
                     calls.append(block)
                 case Document():
-                    raise _refused(block.param, "documents")
+                    raise refused_block(block.param, "documents")
                 case CacheMark():
                     self._adapted.drop(block.param, "This model has no prompt cache.")
                 case _:
                     self._adapted.drop(f"{message.param}.thinking_blocks", "This model cannot use it.")
         if calls:
             if self._syntax is None:
-                raise _refused(calls[0].param, "tool calls")
+                raise refused_block(calls[0].param, "tool calls")
             written = render_call(self._syntax, calls)
             _add(pieces, f"\n{written}" if "".join(piece for piece in pieces if isinstance(piece, str)) else written)
         return Turn(message.role, pieces, message.param, has_calls=bool(calls))
@@ -69,7 +69,7 @@ class History:
     def _result(self, result: ToolResult, is_one_of_several: bool, shown: list[str | Image]) -> Turn:
         """Its images go to `shown`, with a word about where they come from."""
         if self._syntax is None:
-            raise _refused(result.param, "the results of tools")
+            raise refused_block(result.param, "the results of tools")
         name = self._names.get(result.tool_use_id)
         texts: list[str] = []
         images: list[Image] = []
@@ -82,7 +82,7 @@ class History:
                     self._adapted.change(block.param, "moved-to-user-turn", "This model sees what users show it.")
                     images.append(block)
                 case Document():
-                    raise _refused(block.param, "documents")
+                    raise refused_block(block.param, "documents")
         if result.cache_mark is not None:
             self._adapted.drop(result.cache_mark.param, "This model has no prompt cache.")
         if result.error_param is not None:
@@ -97,7 +97,7 @@ class History:
 
     def _check_image(self, image: Image) -> None:
         if "images" not in self._model.features:
-            raise _refused(image.param, "images")
+            raise refused_block(image.param, "images")
         self.images.append(image.data)
 
 
@@ -109,7 +109,7 @@ def _add(pieces: list[str | Image], text: str) -> None:
         pieces.append(text)
 
 
-def _refused(param: str, what: str) -> InvalidRequest:
+def refused_block(param: str, what: str) -> InvalidRequest:
     return InvalidRequest(
         f"Unsupported value: '{param}': this model does not take {what}.", param=param, code="unsupported_value"
     )

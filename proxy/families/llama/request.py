@@ -44,7 +44,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     prompt = template.render(turns, adapted, told.prefill)
     body: dict[str, Any] = {
         "prompt": prompt,
-        "max_gen_len": _max_gen_len(request, model, prompt, adapted),
+        "max_gen_len": max_gen_len(request, model, prompt, adapted),
         **guardrail_fields(request, adapted),
     }
     temperature = sampling.temperature(request, adapted)
@@ -55,9 +55,9 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if history.images:
         # Meta says of 3.2 that it makes no calls with an image in the prompt, and nothing like it of 4.
         if told.functions and told.syntax is not Syntax.PYTHONIC_4:
-            raise _refused(request.tools[0].param, "tools beside an image")
+            raise refused(request.tools[0].param, "tools beside an image")
         body["images"] = history.images
-    _drop_what_llama_lacks(request, adapted)
+    drop_what_llama_lacks(request, adapted)
     return Call(
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
@@ -90,7 +90,7 @@ def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
     tools, choice = request.tools, request.tool_choice
     if tools and choice is not ToolChoice.NONE:
         if told.syntax is None:
-            raise _refused(tools[0].param, "tools")
+            raise refused(tools[0].param, "tools")
         told.functions = offered(tools)
         told.prefill = prefill(told.syntax, tools, choice, chosen=request.chosen_tool)
         told.instructions.append(
@@ -103,13 +103,13 @@ def _told(request: Request, model: Model, adapted: Adaptations) -> _Told:
                 adapted.drop(tool.cache_mark.param, "This model has no prompt cache.")
     if request.output_format is not None:
         adapted.change(request.output_format.param, "instruction", "This model has no schemas and no JSON mode.")
-        told.instructions.append(_json_instruction(request.output_format))
+        told.instructions.append(json_instruction(request.output_format))
         if not told.functions:
             told.prefill = "{" if _is_object(request.output_format.schema) else ""
     return told
 
 
-def _json_instruction(output: OutputFormat) -> str:
+def json_instruction(output: OutputFormat) -> str:
     if output.schema is None:
         return "Answer with one JSON object and nothing else: no other text, and no code fence around it."
     schema = HeaderTemplate.neutralise(jsonio.encode(output.schema).decode())
@@ -133,8 +133,9 @@ def _with_system(turns: list[Turn], texts: list[str]) -> list[Turn]:
     return [Turn(Role.SYSTEM, [said], "messages"), *turns]
 
 
-def _drop_what_llama_lacks(request: Request, adapted: Adaptations) -> None:
-    sampling.drop_what_bedrock_lacks(request, adapted)
+def drop_what_llama_lacks(request: Request, adapted: Adaptations, *, has_openai_sampling: bool = False) -> None:
+    if not has_openai_sampling:
+        sampling.drop_what_bedrock_lacks(request, adapted)
     if request.sampling.reasoning_effort not in (None, "none") or request.sampling.reasoning_tokens is not None:
         adapted.drop(request.param("reasoning_effort"), "This model does not reason.")
     for name in request.extra:
@@ -143,11 +144,11 @@ def _drop_what_llama_lacks(request: Request, adapted: Adaptations) -> None:
         adapted.drop(request.param("end_user"), "It is not told who asks.")
 
 
-def _refused(param: str, what: str) -> UnsupportedParameter:
+def refused(param: str, what: str) -> UnsupportedParameter:
     return UnsupportedParameter(f"Unsupported parameter: '{param}': this model does not take {what}.", param=param)
 
 
-def _max_gen_len(request: Request, model: Model, prompt: str, adapted: Adaptations) -> int:
+def max_gen_len(request: Request, model: Model, prompt: str, adapted: Adaptations) -> int:
     asked = sampling.max_tokens(request, model, adapted)
     if request.sampling.max_tokens is None:
         # Nobody named a number, so ours must not be what makes prompt and answer together too long.

@@ -64,6 +64,11 @@ def offered(tools: Sequence[Tool]) -> dict[str, Mapping[str, Any]]:
     return {safe(tool.name): _parameters(tool) for tool in tools}
 
 
+def definition(tool: Tool) -> dict[str, Any]:
+    """`{"name": …, "description": …, "parameters": {…}}`"""
+    return _function(tool, _parameters(tool))
+
+
 def instructions(
     syntax: Syntax,
     tools: Sequence[Tool],
@@ -159,9 +164,7 @@ def _rules(syntax: Syntax, choice: ToolChoice, chosen: str | None, is_parallel: 
 
 def _functions(syntax: Syntax, tools: Sequence[Tool]) -> str:
     if syntax is Syntax.JSON:
-        return "\n\n".join(
-            _dump({"type": "function", "function": _function(tool, _parameters(tool))}, 4) for tool in tools
-        )
+        return "\n\n".join(_dump({"type": "function", "function": definition(tool)}, 4) for tool in tools)
     return _dump([_function(tool, _with_dicts(_parameters(tool))) for tool in tools], 4)
 
 
@@ -199,12 +202,12 @@ def _with_dicts(schema: Any, depth: int = 0) -> Any:
 
 
 def _json_call(name: str, arguments: str) -> str:
-    value = _object(arguments)
+    value = arguments_of(arguments)
     return f'{{"name": {_dump(name)}, "parameters": {arguments if value is None else _dump(value)}}}'
 
 
 def _python_call(name: str, arguments: str) -> str:
-    value = _object(arguments)
+    value = arguments_of(arguments)
     if value is None:
         return f"{name}(arguments={arguments!r})"
     written: list[str] = []
@@ -213,7 +216,8 @@ def _python_call(name: str, arguments: str) -> str:
     return f"{name}({', '.join(written)})"
 
 
-def _object(arguments: str) -> dict[str, Any] | None:
+def arguments_of(arguments: str) -> dict[str, Any] | None:
+    """None for what is no JSON object, or of a depth that no call has."""
     if not arguments.strip():
         return {}
     try:
