@@ -1,147 +1,248 @@
 """A value that satisfies a JSON schema: the first choice, all properties, no surprises.
 
-Known: $ref within the document, const, enum, anyOf, oneOf, allOf, type, properties, required, items, prefixItems,
-minItems, minLength, maxLength, pattern (of the usual kinds), format, minimum, maximum, their exclusive kin and
-multipleOf. Where a schema leads back into itself, only what is required is given.
+Known: $ref within the document, const, enum, anyOf, oneOf, allOf, if with then, type, properties, required,
+additionalProperties, patternProperties, propertyNames, minProperties, items, prefixItems, minItems, maxItems, uniqueItems,
+minLength, maxLength, pattern, format, minimum, maximum, their exclusive kin and multipleOf. Where a schema leads back into
+itself, or is very large, only what is required is given.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil, floor
 from typing import Any
+
+from proxy.emulator.patterns import FORMATS, text_of
 
 MAX_TURNS = 3
 """How often a schema is followed into itself; what it requires beyond that cannot be satisfied."""
 
-_FORMATS = {
-    "date-time": "2026-01-31T12:00:00Z",
-    "date": "2026-01-31",
-    "time": "12:00:00Z",
-    "duration": "PT1H",
-    "email": "someone@example.com",
-    "hostname": "example.com",
-    "uri": "https://example.com/",
-    "url": "https://example.com/",
-    "ipv4": "192.0.2.1",
-    "ipv6": "2001:db8::1",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-}
-_TRIES = (
-    "text", "a", "A", "1", "12", "123", "1234", "12345", "AB", "ABC", "abc", "A1", "a1", "AB12", "ABC-123", "a-b", "a_b",
-    "2026-01-31", "12:00", "+4912345678", "#a1b2c3", "1.0", "1.0.0", "en-US", "US", "EUR", *_FORMATS.values(),
-)  # fmt: skip
+_MOST_STEPS = 5_000
+"""Schemas looked at for one value: some 20 ms."""
+_PATTERN_STEPS = 50
+_MOST_ITEMS = 100
+_MOST_LITERALS = 1_000
 _KINDS = {"dict": "object", "list": "array", "tuple": "array", "str": "string", "int": "integer", "float": "number",
           "bool": "boolean"}  # fmt: skip
 """Python's names of types, which tools of Llama have."""
 
+Json = dict[str, Any]
+
+
+class _Endless(Exception):
+    """The schema requires itself."""
+
+
+class _TooLarge(Exception):
+    pass
+
 
 def sample(schema: Any, name: str = "") -> Any:
-    """`name` is what a string with nothing to say holds: the property's."""
-    return _sample(schema, name, schema, ())
+    """`name` is what a string with nothing to say holds: the property's. An empty object where no value can be found."""
+    for is_short in (False, True):
+        try:
+            return _Sampler(schema, is_short=is_short).value([schema], name, (), 0)
+        except _TooLarge:
+            continue
+        except _Endless:
+            break
+    return {}
 
 
-def _sample(schema: Any, name: str, root: Any, inside: tuple[str, ...]) -> Any:
-    """`inside`: the references that have led here."""
-    while isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        if inside.count(schema["$ref"]) >= MAX_TURNS:
-            return {}
-        inside = (*inside, schema["$ref"])
-        schema = _resolve(schema, root)
-    if not isinstance(schema, dict):
-        return name
-    if "const" in schema:
-        return schema["const"]
-    if isinstance(schema.get("enum"), list) and schema["enum"]:
-        return schema["enum"][0]
-    for several in ("anyOf", "oneOf"):
-        if isinstance(schema.get(several), list) and schema[several]:
-            rest = {key: value for key, value in schema.items() if key != several}
-            choice = _pick(schema[several], inside)
-            return _sample(_merge([rest, choice], root) if rest else choice, name, root, inside)
-    if isinstance(schema.get("allOf"), list) and schema["allOf"]:
-        rest = {key: value for key, value in schema.items() if key != "allOf"}
-        return _sample(_merge([rest, *schema["allOf"]], root), name, root, inside)
-    match _kind(schema):
-        case "object":
-            return _object(schema, root, inside)
-        case "array":
-            return _array(schema, name, root, inside)
-        case "integer" | "number" as kind:
-            return _number(schema, is_whole=kind == "integer")
-        case "boolean":
-            return True
-        case "null":
-            return None
-    return _string(schema, name)
+class _Sampler:
+    def __init__(self, root: Any, *, is_short: bool) -> None:
+        self._root = root
+        self._is_short = is_short
+        """Give only what is required."""
+        self._left = _MOST_STEPS
+
+    def value(self, parts: list[Any], name: str, inside: tuple[str, ...], nth: int) -> Any:
+        """A value for all `parts` at once. `inside`: the references that have led here. `nth`: of values that must differ."""
+        node: Json = {}
+        unions: list[tuple[str, list[Any]]] = []
+        rest = [*parts]
+        for part in rest:
+            self._left -= _PATTERN_STEPS if isinstance(part, Mapping) and "pattern" in part else 1
+            if self._left < 0:
+                raise _TooLarge
+            if not isinstance(part, Mapping):
+                continue
+            if isinstance(part.get("$ref"), str):
+                if inside.count(part["$ref"]) >= MAX_TURNS:
+                    raise _Endless
+                inside = (*inside, part["$ref"])
+                self._left -= len(part["$ref"]) // 64
+                rest.append(self._resolve(part["$ref"]))
+            rest += _listed(part, "allOf")
+            if "if" in part and "then" in part:
+                rest += [part["if"], part["then"]]
+            unions += [(word, part[word]) for word in ("anyOf", "oneOf") if _listed(part, word)]
+            node = _both(node, {key: value for key, value in part.items() if key not in _IN_PLACE})
+        if not unions:
+            return self._plain(node, name, inside, nth)
+        (word, branches), *others = unions
+        node = {**node, "allOf": [{other: union} for other, union in others]}
+        return self._one_of(branches, node, word, name, inside, nth)
+
+    def _one_of(self, branches: list[Any], node: Json, word: str, name: str, inside: tuple[str, ...], nth: int) -> Any:
+        """The first branch that comes to an end; within itself, one that leads no further, if there is any."""
+        ordered = [branches[(nth + at) % len(branches)] for at in range(len(branches))]
+        if self._is_back(inside):
+            ordered.sort(key=lambda branch: not (isinstance(branch, Mapping) and branch.keys() <= _FLAT))
+        for branch in ordered:
+            rest = node
+            if word == "oneOf" and isinstance(branch, Mapping):
+                names = {one for other in branches if isinstance(other, Mapping) for one in _listed(other, "required")}
+                rest = _without(node, names - {*_listed(branch, "required"), *_listed(node, "required")})
+            try:
+                return self.value([rest, branch], name, inside, nth)
+            except _Endless:
+                continue
+        raise _Endless
+
+    def _plain(self, node: Json, name: str, inside: tuple[str, ...], nth: int) -> Any:
+        if "const" in node:
+            return node["const"]
+        literals = _listed(node, "enum")
+        if literals:
+            return literals[nth % len(literals)]
+        match _kind(node):
+            case "object":
+                return self._object(node, name, inside, nth)
+            case "array":
+                return self._array(node, name, inside)
+            case "integer" | "number" as kind:
+                return _number(node, nth, is_whole=kind == "integer")
+            case "boolean":
+                return nth % 2 == 0
+            case "null":
+                return None
+        return _string(node, name, nth)
+
+    def _object(self, node: Json, name: str, inside: tuple[str, ...], nth: int) -> Json:
+        properties = _mapped(node, "properties")
+        required = [key for key in _listed(node, "required") if isinstance(key, str)]
+        more = node.get("additionalProperties", {})
+        keys = [node.get("propertyNames", {}), {"type": "string"}]
+        for pattern, schema in _mapped(node, "patternProperties").items():
+            more, keys = schema, [*keys, {"pattern": pattern}]
+            break
+        out: Json = {}
+        for at, key in enumerate([*properties, *[key for key in required if key not in properties]]):
+            if key in required or not (self._is_short or self._is_back(inside)):
+                try:
+                    # The first of them makes the difference where values must differ.
+                    out[key] = self.value([properties.get(key, more)], key, inside, 0 if at else nth)
+                except _Endless:
+                    if key in required:
+                        raise
+        least = _count(node, "minProperties", 1 if isinstance(more, Mapping) and more and not out else 0)
+        if more is False or self._is_short or self._is_back(inside):
+            least = _count(node, "minProperties", 0)
+        for at in range(min(least, _MOST_ITEMS) if more is not False else 0):
+            if len(out) < least:
+                key = str(self.value(keys, "key", inside, at))
+                out[key] = self.value([more], key, inside, at)
+        return out
+
+    def _array(self, node: Json, name: str, inside: tuple[str, ...]) -> list[Any]:
+        least = _count(node, "minItems", 0 if self._is_short or self._is_back(inside) else 1)
+        first = _listed(node, "prefixItems")
+        schemas = first + [node.get("items", {})] * (min(least, _MOST_ITEMS) - len(first))
+        schemas = schemas[: _count(node, "maxItems", len(schemas))]
+        must_differ = node.get("uniqueItems") is True
+        try:
+            return [self.value([inner], name, inside, at if must_differ else 0) for at, inner in enumerate(schemas)]
+        except _Endless:
+            if _count(node, "minItems", 0):
+                raise
+            return []
+
+    def _resolve(self, reference: str) -> Any:
+        target = self._root
+        for step in reference.removeprefix("#").strip("/").split("/"):
+            step = step.replace("~1", "/").replace("~0", "~")
+            if step:
+                target = target.get(step, {}) if isinstance(target, Mapping) else {}
+        return target
+
+    @staticmethod
+    def _is_back(inside: tuple[str, ...]) -> bool:
+        """Has a schema led back into itself?"""
+        return len(set(inside)) < len(inside)
 
 
-def _resolve(schema: Mapping[str, Any], root: Any) -> Any:
-    target = root
-    for step in schema["$ref"].removeprefix("#").strip("/").split("/"):
-        step = step.replace("~1", "/").replace("~0", "~")
-        if step:
-            target = target.get(step, {}) if isinstance(target, dict) else {}
-    return target
+_IN_PLACE = frozenset({"$ref", "allOf", "anyOf", "oneOf", "if", "then", "else"})
+_FLAT = frozenset({"type", "const", "enum", "title", "description"})
 
 
-def _is_back(inside: tuple[str, ...]) -> bool:
-    """Has a schema led back into itself?"""
-    return len(set(inside)) < len(inside)
+def _both(first: Json, second: Json) -> Json:
+    """One schema for two that hold together."""
+    out = {**first, **second}
+    for key in first.keys() & second.keys():
+        if first[key] != second[key] and key in _RULES:
+            try:
+                out[key] = _RULES[key](first[key], second[key])
+            except (TypeError, AttributeError):
+                continue
+    return out
 
 
-def _merge(schemas: list[Any], root: Any) -> dict[str, Any]:
-    """One schema for several that hold together."""
-    merged: dict[str, Any] = {}
-    for schema in schemas:
-        if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-            schema = _resolve(schema, root)
-        for key, value in schema.items() if isinstance(schema, dict) else ():
-            before = merged.get(key)
-            if isinstance(before, dict) and isinstance(value, dict):
-                merged[key] = {**before, **value}
-            elif key == "required" and isinstance(before, list) and isinstance(value, list):
-                merged[key] = [*before, *value]
-            else:
-                merged[key] = value
-    return merged
+def _both_types(first: Any, second: Any) -> Any:
+    one, other = ([kinds] if isinstance(kinds, str) else kinds for kinds in (first, second))
+    return [kind for kind in one if kind in other] or ["integer" if "integer" in (*one, *other) else one[0]]
 
 
-def _pick(several: list[Any], inside: tuple[str, ...]) -> Any:
-    """The first; within itself, one that leads no further, if there is any."""
-    flat = [schema for schema in several if isinstance(schema, dict) and schema.keys() <= {"type", "const", "enum"}]
-    return flat[0] if flat and _is_back(inside) else several[0]
+def _both_named(first: Json, second: Json) -> Json:
+    return {
+        **first,
+        **{key: {"allOf": [first[key], value]} if key in first else value for key, value in second.items()},
+    }
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    default = "object" if "properties" in schema else "array" if "items" in schema else "string"
-    kind = schema.get("type", default)
+_RULES: dict[str, Callable[[Any, Any], Any]] = {
+    "type": _both_types,
+    "properties": _both_named,
+    "required": lambda first, second: [*first, *second],
+    "enum": lambda first, second: [one for one in first[:_MOST_LITERALS] if one in second[:_MOST_LITERALS]],
+    "items": lambda first, second: {"allOf": [first, second]},
+    "additionalProperties": lambda first, second: False if False in (first, second) else {"allOf": [first, second]},
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
+    **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
+}
+
+
+def _without(node: Json, names: set[Any]) -> Json:
+    properties = _mapped(node, "properties")
+    return (
+        {**node, "properties": {key: value for key, value in properties.items() if key not in names}} if names else node
+    )
+
+
+def _listed(node: Mapping[str, Any], keyword: str) -> list[Any]:
+    value = node.get(keyword)
+    return value if isinstance(value, list) else []
+
+
+def _mapped(node: Mapping[str, Any], keyword: str) -> Json:
+    value = node.get(keyword)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(node: Mapping[str, Any], keyword: str, default: int) -> int:
+    value = node.get(keyword)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    is_array = "items" in node or "prefixItems" in node
+    default = "object" if "properties" in node or "required" in node else "array" if is_array else "string"
+    kind = node.get("type", default)
     kind = kind[0] if isinstance(kind, list) and kind else kind
     return _KINDS.get(kind, kind) if isinstance(kind, str) else default
 
 
-def _object(schema: Mapping[str, Any], root: Any, inside: tuple[str, ...]) -> dict[str, Any]:
-    properties = schema.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    required = schema.get("required")
-    required = [key for key in required if isinstance(key, str)] if isinstance(required, list) else []
-    keys = [key for key in properties if key in required or not _is_back(inside)]
-    keys += [key for key in required if key not in properties]
-    return {key: _sample(properties.get(key, {}), key, root, inside) for key in keys}
-
-
-def _array(schema: Mapping[str, Any], name: str, root: Any, inside: tuple[str, ...]) -> list[Any]:
-    first, least, most = schema.get("prefixItems"), schema.get("minItems"), schema.get("maxItems")
-    schemas = list(first) if isinstance(first, list) else []
-    if not isinstance(least, int):
-        least = 0 if _is_back(inside) else 1
-    schemas += [schema.get("items", {})] * (least - len(schemas))
-    schemas = schemas[:most] if isinstance(most, int) else schemas
-    return [_sample(inner, name, root, inside) for inner in schemas]
-
-
-def _number(schema: Mapping[str, Any], *, is_whole: bool) -> float:
+def _number(schema: Mapping[str, Any], nth: int, *, is_whole: bool) -> float:
     """The least that is allowed; without a least, 1 or the most."""
     step = _float(schema.get("multipleOf")) or (1.0 if is_whole else 0.0)
     least, most = _float(schema.get("minimum")), _float(schema.get("maximum"))
@@ -155,6 +256,7 @@ def _number(schema: Mapping[str, Any], *, is_whole: bool) -> float:
     value = least if least is not None else 1.0 if most is None or most >= 1 else most
     if step:
         value = (ceil(value / step) if least is not None or value == 1.0 else floor(value / step)) * step
+    value += nth * (step or gap) * (1 if most is None or value + nth * (step or gap) <= most else -1)
     return int(value) if value.is_integer() else value
 
 
@@ -162,22 +264,9 @@ def _float(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _string(schema: Mapping[str, Any], name: str) -> str:
-    if schema.get("format") in _FORMATS:
-        return _FORMATS[schema["format"]]
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
-    text = name or "text"
-    text = text.ljust(least, "x") if isinstance(least, int) else text
-    text = text[:most] if isinstance(most, int) else text
-    if isinstance(schema.get("pattern"), str):
-        return _match(schema["pattern"], text)
-    return text
-
-
-def _match(pattern: str, text: str) -> str:
-    """A text of that pattern, where one can be found by trying."""
-    try:
-        wanted = re.compile(pattern)
-    except re.error:
-        return text
-    return next((candidate for candidate in (text, *_TRIES) if wanted.search(candidate)), text)
+def _string(schema: Mapping[str, Any], name: str, nth: int) -> str:
+    least, most = _count(schema, "minLength", 0), schema.get("maxLength")
+    text = FORMATS.get(str(schema.get("format")), name or "text") + (str(nth) if nth else "")
+    text = text.ljust(min(least, 100_000), "x")
+    text = text[: most if isinstance(most, int) else None]
+    return text_of(schema["pattern"], text, least, most, nth) if isinstance(schema.get("pattern"), str) else text
