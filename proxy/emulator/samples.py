@@ -20,6 +20,7 @@ MAX_TURNS = 3
 _MOST_STEPS = 5_000
 """Schemas looked at for one value: some 20 ms."""
 _PATTERN_STEPS = 50
+_MOST_LEVELS = 100
 _MOST_ITEMS = 100
 _MOST_LITERALS = 1_000
 _KINDS = {"dict": "object", "list": "array", "tuple": "array", "str": "string", "int": "integer", "float": "number",
@@ -55,9 +56,19 @@ class _Sampler:
         self._is_short = is_short
         """Give only what is required."""
         self._left = _MOST_STEPS
+        self._level = 0
 
     def value(self, parts: list[Any], name: str, inside: tuple[str, ...], nth: int) -> Any:
         """A value for all `parts` at once. `inside`: the references that have led here. `nth`: of values that must differ."""
+        if self._level >= _MOST_LEVELS:
+            raise _Endless
+        self._level += 1
+        try:
+            return self._value(parts, name, inside, nth)
+        finally:
+            self._level -= 1
+
+    def _value(self, parts: list[Any], name: str, inside: tuple[str, ...], nth: int) -> Any:
         node: Json = {}
         unions: list[tuple[str, list[Any]]] = []
         rest = [*parts]
@@ -92,8 +103,8 @@ class _Sampler:
         for branch in ordered:
             rest = node
             if word == "oneOf" and isinstance(branch, Mapping):
-                names = {one for other in branches if isinstance(other, Mapping) for one in _listed(other, "required")}
-                rest = _without(node, names - {*_listed(branch, "required"), *_listed(node, "required")})
+                names = {one for other in branches if isinstance(other, Mapping) for one in _required(other)}
+                rest = _without(node, names - {*_required(branch), *_required(node)})
             try:
                 return self.value([rest, branch], name, inside, nth)
             except _Endless:
@@ -121,7 +132,7 @@ class _Sampler:
 
     def _object(self, node: Json, name: str, inside: tuple[str, ...], nth: int) -> Json:
         properties = _mapped(node, "properties")
-        required = [key for key in _listed(node, "required") if isinstance(key, str)]
+        required = _required(node)
         more = node.get("additionalProperties", {})
         keys = [node.get("propertyNames", {}), {"type": "string"}]
         for pattern, schema in _mapped(node, "patternProperties").items():
@@ -222,6 +233,10 @@ def _without(node: Json, names: set[Any]) -> Json:
 def _listed(node: Mapping[str, Any], keyword: str) -> list[Any]:
     value = node.get(keyword)
     return value if isinstance(value, list) else []
+
+
+def _required(node: Mapping[str, Any]) -> list[str]:
+    return [key for key in _listed(node, "required") if isinstance(key, str)]
 
 
 def _mapped(node: Mapping[str, Any], keyword: str) -> Json:

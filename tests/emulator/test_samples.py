@@ -123,6 +123,11 @@ def test_the_types_of_llama_tools():
         {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
         {"type": 5, "enum": [], "minimum": "x", "properties": []},
         {"type": "string", "pattern": "("},
+        {
+            "oneOf": [{"required": [{}]}, {"required": 5}, 7],
+            "allOf": [{"items": 3}, {"items": []}, {"type": 5}, {"type": []}],
+        },
+        {"allOf": [{"properties": 5, "minimum": "x"}, {"properties": {}, "minimum": 1}], "if": 1, "then": 2},
         {"type": "array", "items": {"$ref": "#"}, "minItems": 1},
     ],
 )
@@ -151,3 +156,12 @@ def test_what_doubles_is_cut_to_what_is_required():
 def test_a_union_takes_the_first_branch_that_ends():
     schema = {"anyOf": [{"type": "array", "items": {"$ref": "#"}, "minItems": 1}, {"type": "integer"}]}
     assert validator_for(schema).is_valid(sample(schema))
+
+
+def test_what_is_very_deep_is_cut():
+    deep = {"type": "string"}
+    for _ in range(5000):
+        deep = {"type": "object", "properties": {"a": deep}}
+    value = sample(deep)
+    for _ in range(50):
+        value = value["a"]
