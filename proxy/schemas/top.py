@@ -46,8 +46,10 @@ class Top:
         return kinds(schema, self.resolve, self.place)
 
     def look(self, branch: Schema) -> Schema:
-        """The branch of a union, or what it refers to."""
-        return self.resolve(branch["$ref"]) if "$ref" in branch else branch
+        """The branch of a union, or what it refers to with what stands beside the reference."""
+        if "$ref" not in branch:
+            return branch
+        return joined(without(branch, "$ref"), self.resolve(branch["$ref"]), self.place)
 
     def used(self, node: Schema) -> Schema:
         """The definitions that the node needs, in the order they were in."""

@@ -28,11 +28,13 @@ LITERALS = [None, True, False, 0, 1, 2, 1.0, 1.5, "a", "b", [], [1], {}, {"a": 1
 class Maker:
     """Schemas that mean something more often than not: objects, unions and references where they do in life."""
 
-    def __init__(self, seed: int, *, is_old: bool = False, is_typed: bool = False) -> None:
+    def __init__(self, seed: int, *, is_old: bool = False, is_typed: bool = False, is_plain: bool = False) -> None:
         self.random = random.Random(seed)
         self.is_old = is_old
         self.is_typed = is_typed
         """Never without a `type` where one is added."""
+        self.is_plain = is_plain
+        """Without the keywords that coercion does not know."""
         self.definitions = "definitions" if is_old else "$defs"
         self.names: list[str] = []
 
@@ -106,6 +108,8 @@ class Maker:
             out["unevaluatedProperties"] = False
         if self.chance(0.1):
             out["minProperties"] = 1
+        if not self.is_plain and self.chance(0.1):
+            out |= self.some({"maxProperties": 2, "propertyNames": {"enum": ["a", "b"]}, **self.conditional(depth - 1)})
         if self.chance(0.15):
             out |= self.union(depth - 1)
         if self.is_typed or self.chance(0.8):
@@ -122,6 +126,10 @@ class Maker:
             out["items"] = self.schema(depth - 1)
             if not self.is_old and self.chance(0.3):
                 out["prefixItems"] = [self.schema(depth - 1)]
+        if not self.is_plain and self.chance(0.2):
+            out["contains"] = self.leaf()
+        if not (self.is_plain or self.is_old) and self.chance(0.2):
+            out |= self.some({"minContains": 0, "maxContains": 1, "unevaluatedItems": False})
         return out | self.some({"minItems": 1, "maxItems": 2, "uniqueItems": True})
 
     def reference(self, depth: int) -> dict[str, Any]:
@@ -339,7 +347,7 @@ def test_coercion_leaves_what_conforms() -> None:
     """Of the arguments that Llama writes, whose types are often others."""
     conforming = 0
     for seed in range(ROUNDS):
-        maker = Maker(seed, is_old=seed % 2 == 0)
+        maker = Maker(seed, is_plain=True, is_old=seed % 2 == 0)
         schema = maker.document()
         original = judge(schema)
         for _ in range(8):
@@ -368,7 +376,7 @@ def with_one_as_text(random_: random.Random, value: Any) -> Any:
 def test_coercion_gives_what_was_said_or_leaves_it() -> None:
     changed = 0
     for seed in range(ROUNDS):
-        maker = Maker(seed, is_typed=True)
+        maker = Maker(seed, is_plain=True, is_typed=True)
         schema = maker.document()
         original = judge(schema)
         for _ in range(10):

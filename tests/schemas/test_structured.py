@@ -121,6 +121,8 @@ EMULATED: list[Any] = [
     {"type": "string", "anyOf": [NULL, TEXT]},
     {"allOf": [{"pattern": "a"}, {"pattern": "b"}]},
     {"allOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]},
+    {"allOf": [{"$ref": "#/$defs/A", "pattern": "b"}]},
+    {"type": "string", "anyOf": [{"$ref": "#/$defs/A", "pattern": "b"}, {"type": "null"}]},
     {"$ref": "#/$defs/Tree"},
     {"$ref": "#/$defs/Tree", "description": "d"},
     {"$ref": "#"},

@@ -89,6 +89,7 @@ def test_definitions_that_are_needed() -> None:
 
 def test_branches_are_looked_up() -> None:
     it = top({"$defs": {"A": A}})
-    assert it.look({"$ref": "#/$defs/A"}) is A
+    assert it.look({"$ref": "#/$defs/A"}) == A
+    assert it.look({"$ref": "#/$defs/A", "required": ["a"]}) == {**A, "required": ["a"]}
     assert it.look(B) is B
     assert it.resolve("#/$defs/unknown") is None
