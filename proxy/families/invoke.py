@@ -66,7 +66,11 @@ def guardrail_fields(request: Request, adapted: Adaptations) -> dict[str, Any]:
 
 
 def check_guarded(call: Call, action: str | None) -> None:
-    """`action`: what the whole answer says. Raises for one that says nothing of the guardrail it had to pass."""
+    """`action`: what a whole answer says. Raises for one that says nothing of the guardrail it had to pass.
+
+    Whole answers always do (AWS Bedrock user guide, guardrails with InvokeModel, 2026). Of streams AWS promises nothing,
+    so those are not held to it.
+    """
     if call.guardrail is not None and action is None:
         raise GuardrailNotApplied("Bedrock's answer does not say that the guardrail has been applied.")
 

@@ -19,7 +19,7 @@ from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, StopDetails, WireUsage, finish_reason, refusal
-from proxy.families.invoke import INTERVENED, Metrics, check_guarded, chunk
+from proxy.families.invoke import INTERVENED, Metrics, chunk
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,
@@ -320,7 +320,6 @@ class ClaudeStream:
     def _end(self, out: list[Event]) -> None:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
-        check_guarded(self._asked, self._guardrail_action)
         self._stop_block(out)
         if not self._has_answered:
             self._release_talk(out)

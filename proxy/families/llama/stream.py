@@ -15,7 +15,7 @@ from typing import Any
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.invoke import INTERVENED, check_guarded, chunk
+from proxy.families.invoke import INTERVENED, chunk
 from proxy.families.llama.answer import AnswerText, expected
 from proxy.families.llama.reply import Answer, finish_reason, read, without_end_token
 from proxy.neutral.events import Event, Finish, Unrecognised, UsageReport
@@ -70,14 +70,12 @@ class LlamaStream:
             word = piece.stop_reason or self._word
             if word is not None:
                 self._word = word
-                # An answer that has to have passed a guardrail is over when it says so, perhaps a piece later.
-                if self._asked.guardrail is None or self._guardrail_action is not None:
+                # What a guardrail says may come a piece later, at the latest with Bedrock's own counts.
+                if self._asked.guardrail is None or self._guardrail_action is not None or piece.metrics is not None:
                     self._end(word, out)
         return out
 
     def close(self) -> None:
-        if self._word is not None:
-            check_guarded(self._asked, self._guardrail_action)
         if not self.is_ended:
             raise UpstreamBroken("Bedrock's stream ended before the answer did.")
 
