@@ -117,8 +117,8 @@ def _choose(request: Request, model: Model, adapted: Adaptations, made: ToolPlan
             # Its own field, which may not stand beside Converse's.
             made.native["tool_choice"] = {**_claude_choice(wire), "disable_parallel_tool_use": True}
             return tools
+        # Only the first call of an answer is kept (`Call.is_one_call`); told of it, the model plans for one.
         made.notes.append("Call no more than one tool at a time.")
-        adapted.change("parallel_tool_calls", "instruction", "This model may call several tools at once.")
     if wire:
         made.config = {"toolChoice": wire}
     return tools
