@@ -5,6 +5,7 @@
     │   ├── UnsupportedParameter     the field cannot work on this model
     │   ├── ContextLengthExceeded
     │   ├── StreamRefused            the model gives its answer whole or not at all
+    │   ├── GrammarRefused           a schema that Bedrock does not compile, or not for this model
     │   └── ThoughtsRefused          the model does not take back the thoughts that were sent
     ├── Unauthenticated 401
     ├── Forbidden 403                the account behind the proxy may not use this model
@@ -30,8 +31,8 @@
         ├── Draining 503
         └── UpstreamTimeout 504
 
-Shapes and words follow OpenAI's; each client API renders these in its own form. Sources: shared facts on OpenAI's error
-objects (statuses, types, codes) and on Bedrock's exceptions.
+Shapes and words follow OpenAI's; each client API renders these in its own form. Sources: OpenAI API reference, "Error codes"
+(statuses, types, codes); the exceptions of the botocore 1.44 service model.
 """
 
 from __future__ import annotations
@@ -84,6 +85,10 @@ class ContextLengthExceeded(InvalidRequest):
 
 class StreamRefused(UnsupportedParameter):
     """Asked for the whole answer, the same request may pass."""
+
+
+class GrammarRefused(InvalidRequest):
+    """Of the service itself: left to the model, its schemas may pass."""
 
 
 class ThoughtsRefused(InvalidRequest):

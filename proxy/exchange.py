@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from proxy.bedrock.client import Answer, BedrockClient
 from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
-from proxy.errors import CredentialsExpired, ProxyError, StreamRefused, ThoughtsRefused, UpstreamBroken, UpstreamTimeout
+from proxy.errors import CredentialsExpired, ProxyError, StreamRefused, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
 from proxy.neutral.barejson import FenceFilter, UnwrapFilter
 from proxy.neutral.calls import FirstCallFilter
@@ -49,38 +50,39 @@ class Exchange:
         call: Call,
         timeouts: Timeouts,
         retry: Retry,
-        without_thoughts: Callable[[], Call] | None = None,
+        instead: Mapping[type[ProxyError], Callable[[], Call]] = MappingProxyType({}),
     ) -> None:
-        """`without_thoughts` gives what to ask once Bedrock has refused the thoughts in `call`; None: it holds none."""
+        """`instead`: refusals of a part that the call can do without, and what gives the call to be made then."""
         self.model = target.model
         self._client = client
         self._target = target
         self._family = family
         self._call = call
-        self._without_thoughts = without_thoughts
+        self._instead = dict(instead)
         self._timeouts = timeouts
         self._policy = RetryPolicy(attempts=retry.attempts)
         self._retry_deadline_s = retry.deadline_s
 
     async def whole(self) -> tuple[Reply, Answer]:
         """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
-        return await self._with_thoughts_or_without(self._whole)
+        return await self._with_less_if_refused(self._whole)
 
     async def open(self) -> Unfolding | Unfolded:
         """The answer from its first event on. Raises `ProxyError` for a failure before it."""
-        return await self._with_thoughts_or_without(self._open)
+        return await self._with_less_if_refused(self._open)
 
-    async def _with_thoughts_or_without(self, work: Callable[[Call], Awaitable[T]]) -> T:
-        call = self._call
-        try:
-            return await work(call)
-        except ThoughtsRefused:
-            # Another choice may have found out first.
-            if call is self._call:
-                if self._without_thoughts is None:
-                    raise
-                self._call, self._without_thoughts = self._without_thoughts(), None
-        return await work(self._call)
+    async def _with_less_if_refused(self, work: Callable[[Call], Awaitable[T]]) -> T:
+        while True:
+            call = self._call
+            try:
+                return await work(call)
+            except ProxyError as error:
+                # Another choice may have found out first.
+                if call is self._call:
+                    build = self._instead.pop(type(error), None)
+                    if build is None:
+                        raise
+                    self._call = build()
 
     async def _whole(self, call: Call) -> tuple[Reply, Answer]:
         async with _within(self._timeouts.total_s, _TOO_SLOW):

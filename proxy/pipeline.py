@@ -22,18 +22,19 @@ from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE, comment
 from proxy.bedrock.client import Answer
+from proxy.calling import CallBuilder
 from proxy.choices import Choices, abandon, together
 from proxy.config import Config
 from proxy.conformity import Form
 from proxy.errors import Draining, InternalError, InvalidRequest, ModelFailed, ProxyError
 from proxy.exchange import Exchange
-from proxy.families import FAMILIES, Call
+from proxy.families import FAMILIES
 from proxy.media.fetch import Fetcher, FetchSettings
 from proxy.media.load import Media
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Reasoning
 from proxy.neutral.request import OutputFormat, Request
-from proxy.neutral.thoughts import calls_without_thought, have_thoughts, restore, without_thoughts
+from proxy.neutral.thoughts import calls_without_thought, restore
 from proxy.neutral.unfold import unfold
 from proxy.policy import Policy
 from proxy.routing.resolve import Target
@@ -129,24 +130,12 @@ class Pipeline:
     async def _exchange(
         self, request: Request, target: Target, adapted: Adaptations, headers: Mapping[str, str], record: Record
     ) -> Exchange:
-        family = FAMILIES[target.model.family]
-
-        def build(request: Request, adapted: Adaptations) -> Call:
-            call = family.build(request, target.model, adapted)
-            call.headers |= {name: headers[name] for name in self._upstream.passed_on if name in headers}
-            record.adapted = adapted.header()
-            return call
-
-        so_far = adapted.copy()
-
-        def build_without_thoughts() -> Call:
-            log.warning("id=%s asks again without earlier thoughts, which Bedrock refused", record.request_id)
-            return build(replace(request, messages=without_thoughts(request.messages, so_far)), so_far)
-
-        call = build(request, adapted)
+        passed_on = {name: headers[name] for name in self._upstream.passed_on if name in headers}
+        builder = CallBuilder(request, target.model, adapted, passed_on, record)
+        call = builder.build()
         client = await self._upstream.client(target.region)
-        otherwise = build_without_thoughts if have_thoughts(request.messages) else None
-        return Exchange(client, target, family, call, self._config.timeouts, self._config.retry, otherwise)
+        family = FAMILIES[target.model.family]
+        return Exchange(client, target, family, call, self._config.timeouts, self._config.retry, builder.instead)
 
     async def _whole(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Whole:
         answers = await together(exchange.whole for _ in range(asked.request.choices))

@@ -16,7 +16,15 @@ from proxy.bedrock.client import BedrockClient
 from proxy.bedrock.eventstream import encode_frame
 from proxy.bedrock.sign import AccessKeys
 from proxy.config import Retry, Timeouts
-from proxy.errors import InvalidRequest, ModelFailed, Overloaded, ThoughtsRefused, UpstreamBroken, UpstreamTimeout
+from proxy.errors import (
+    GrammarRefused,
+    InvalidRequest,
+    ModelFailed,
+    Overloaded,
+    ThoughtsRefused,
+    UpstreamBroken,
+    UpstreamTimeout,
+)
 from proxy.exchange import Exchange
 from proxy.families import FAMILIES, Call
 from proxy.neutral.events import Finish, TextDelta, UsageReport
@@ -92,9 +100,7 @@ def router() -> respx.Router:
 
 @pytest.fixture
 def make(router):
-    def make(
-        stops: tuple[str, ...] = (), attempts: int = 3, without_thoughts: Any = None, **timeouts: float
-    ) -> Exchange:
+    def make(stops: tuple[str, ...] = (), attempts: int = 3, instead: Any = None, **timeouts: float) -> Exchange:
         client = BedrockClient(
             endpoint="https://bedrock.example",
             region="us-east-1",
@@ -108,7 +114,7 @@ def make(router):
             Call(b'{"prompt":"Hi"}', {"x-amzn-bedrock-service-tier": "flex"}, list(stops)),
             Timeouts(**timeouts),
             Retry(attempts=attempts),
-            without_thoughts,
+            instead or {},
         )
 
     return make
@@ -364,7 +370,7 @@ class Bare:
 async def test_refused_thoughts_are_left_out_once(router, make):
     route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[REFUSED, whole()])
     bare = Bare()
-    reply, answer = await make(attempts=1, without_thoughts=bare).whole()
+    reply, answer = await make(attempts=1, instead={ThoughtsRefused: bare}).whole()
     assert reply.text == "Hello"
     assert [call.request.content for call in route.calls] == [b'{"prompt":"Hi"}', b'{"prompt":"bare"}']
     assert bare.wanted == 1
@@ -376,15 +382,26 @@ async def test_refused_thoughts_in_a_stream(router, make):
     route = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(
         side_effect=[REFUSED, streamed(body)]
     )
-    assert await texts(await make(attempts=1, without_thoughts=Bare()).open()) == "Hello"
+    assert await texts(await make(attempts=1, instead={ThoughtsRefused: Bare()}).open()) == "Hello"
     assert route.calls.last.request.content == b'{"prompt":"bare"}'
+
+
+async def test_two_refusals_each_for_its_own_reason(router, make):
+    too_large = httpx.Response(
+        400, json={"message": "The compiled grammar is too large."}, headers={"x-amzn-errortype": "ValidationException"}
+    )
+    router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[REFUSED, too_large, whole()])
+    thoughts, grammars = Bare(), Bare()
+    reply, answer = await make(attempts=1, instead={ThoughtsRefused: thoughts, GrammarRefused: grammars}).whole()
+    assert (reply.text, thoughts.wanted, grammars.wanted) == ("Hello", 1, 1)
+    await answer.aclose()
 
 
 async def test_what_is_refused_again_is_told(router, make):
     route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=REFUSED)
     for bare, calls in ((Bare(), 2), (None, 3)):
         with pytest.raises(ThoughtsRefused):
-            await make(without_thoughts=bare).whole()
+            await make(instead=bare and {ThoughtsRefused: bare}).whole()
         assert route.call_count == calls
 
 
@@ -400,7 +417,7 @@ async def test_every_choice_goes_without_the_thoughts_that_one_was_refused(route
 
     route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=judge)
     bare = Bare()
-    exchange = make(without_thoughts=bare)
+    exchange = make(instead={ThoughtsRefused: bare})
     answers = await asyncio.gather(exchange.whole(), exchange.whole())
     assert [reply.text for reply, _ in answers] == ["Hello", "Hello"]
     assert (route.call_count, bare.wanted) == (4, 1)

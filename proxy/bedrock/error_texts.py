@@ -14,6 +14,7 @@ from proxy.errors import (
     ContextLengthExceeded,
     CredentialsExpired,
     Forbidden,
+    GrammarRefused,
     InvalidRequest,
     ModelFailed,
     ModelNotFound,
@@ -48,6 +49,7 @@ _PROFILE_ONLY = Meaning(
     hint=" The id of an inference profile begins with its geography, for example us., eu. or global.",
 )
 _MESSAGES = Meaning(InvalidRequest, "messages")
+_GRAMMAR = Meaning(GrammarRefused, "response_format")
 _THOUGHTS = Meaning(ThoughtsRefused, "messages")
 _WHOLE_ONLY = Meaning(StreamRefused, "stream")
 _TOO_LONG = Meaning(ContextLengthExceeded, "messages")
@@ -97,6 +99,7 @@ TEXTS: dict[type[ProxyError], tuple[tuple[str, Meaning], ...]] = {
         ("doesn't support the model", Meaning(InvalidRequest, "model")),
         ("model doesn't support", Meaning(UnsupportedParameter)),
         ("extraneous key", Meaning(UnsupportedParameter)),
+        ("output_config.format: extra inputs are not permitted", _GRAMMAR),
         ("extra inputs are not permitted", Meaning(UnsupportedParameter)),
         ("is deprecated for this model", Meaning(UnsupportedParameter)),
         ("cannot both be specified", Meaning(UnsupportedParameter)),
@@ -108,8 +111,9 @@ TEXTS: dict[type[ProxyError], tuple[tuple[str, Meaning], ...]] = {
         ("invalid beta flag", Meaning(UnsupportedParameter, "anthropic_beta", "unsupported_value")),
         ("does not support tool types", Meaning(UnsupportedParameter, "tools", "unsupported_value")),
         ("did not allow prompt caching", Meaning(UnsupportedParameter, "messages")),
-        ("schema is too complex", Meaning(InvalidRequest, "response_format")),
-        ("compilation exceeded limits", Meaning(InvalidRequest, "response_format")),
+        ("schema is too complex", _GRAMMAR),
+        ("compilation exceeded limits", _GRAMMAR),
+        ("compiled grammar is too large", _GRAMMAR),
         ("toolconfig field must be defined", Meaning(InvalidRequest, "tools")),
         ("`tool_use` ids", _MESSAGES),
         ("`tool_use_id`", _MESSAGES),

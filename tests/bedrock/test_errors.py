@@ -12,6 +12,7 @@ from proxy.errors import (
     ContextLengthExceeded,
     CredentialsExpired,
     Forbidden,
+    GrammarRefused,
     InvalidRequest,
     ModelFailed,
     ModelNotFound,
@@ -316,6 +317,7 @@ def invalid(param: str | None, code: str | None = None) -> tuple[type[ProxyError
 
 
 NO_STREAM = (StreamRefused, "unsupported_parameter", "stream")
+GRAMMAR = (GrammarRefused, None, "response_format")
 THOUGHTS = (ThoughtsRefused, None, "messages")
 
 
@@ -493,10 +495,11 @@ TEXTS = [
         THOUGHTS,
     ),
     (VALIDATION, "invalid beta flag", unsupported("anthropic_beta", "unsupported_value")),
-    (VALIDATION, "output_config.format: Extra inputs are not permitted", unsupported("response_format")),
+    (VALIDATION, "output_config.format: Extra inputs are not permitted", GRAMMAR),
     (VALIDATION, "output_config.effort: Extra inputs are not permitted", unsupported("reasoning_effort")),
-    (VALIDATION, "Schema is too complex.", invalid("response_format")),
-    (VALIDATION, "Grammar compilation exceeded limits", invalid("response_format")),
+    (VALIDATION, "Schema is too complex.", GRAMMAR),
+    (VALIDATION, "Grammar compilation exceeded limits", GRAMMAR),
+    (VALIDATION, "The compiled grammar is too large, which would cause performance issues.", GRAMMAR),
     (
         VALIDATION,
         "'claude-haiku-4-5-20251001' does not support tool types: web_search_20250305",

@@ -120,3 +120,34 @@ def test_a_schema_with_references_and_a_union(proxy, model, stream):
     text = content(reply.text)[0] if stream else reply.json()["choices"][0]["message"]["content"]
     assert "tree" in jsonio.decode(text)
     assert "not-met" not in reply.headers.get("x-bedrock-proxy-adapted", "")
+
+
+TOO_LARGE = {"type": "ValidationException", "message": "The compiled grammar is too large. Simplify your schemas."}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_that_the_service_cannot_compile_is_followed_by_a_tool(proxy, bedrock, stream, caplog):
+    script = bedrock.script(error=TOO_LARGE, times=1)
+    reply = proxy.chat(CLAUDE, response_format=FORM, stream=stream, headers=script)
+    text = content(reply.text)[0] if stream else reply.json()["choices"][0]["message"]["content"]
+    assert jsonio.decode(text) == {"price": 1}
+    assert reply.headers["x-bedrock-proxy-adapted"] == "response_format.json_schema.schema=tool"
+    first, second = [call.body for call in bedrock.calls]
+    assert "output_config" in first
+    assert "output_config" not in second
+    assert "schemas kept by the service" in caplog.text
+
+
+def test_strict_tools_that_the_service_cannot_compile_go_without_a_guarantee(proxy, bedrock):
+    function = {"name": "f", "strict": True, "parameters": SCHEMA}
+    script = bedrock.script(error=TOO_LARGE, times=1)
+    reply = proxy.chat(CLAUDE, tools=[{"type": "function", "function": function}], headers=script)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-bedrock-proxy-adapted"] == "tools[0].function.strict=dropped"
+    assert [call.body["tools"][0].get("strict") for call in bedrock.calls] == [True, None]
+
+
+def test_a_schema_that_is_left_to_no_one_is_refused_where_nothing_may_be_adapted(proxy, bedrock):
+    headers = bedrock.script(error=TOO_LARGE, times=1) | {"x-bedrock-proxy-strict": "true"}
+    reply = proxy.chat(CLAUDE, response_format=FORM, headers=headers)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "response_format.json_schema.schema")
