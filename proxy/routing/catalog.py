@@ -188,7 +188,9 @@ class Model:
     """Converse: the members of `toolChoice` that are taken, where the model has tools."""
     has_rich_tool_results: bool = False
     """Converse: may a tool result hold images, and `status`?"""
-    effort_field: Literal["reasoning.effort", "reasoning_effort", "reasoningConfig.maxReasoningEffort"] | None = None
+    effort_field: (
+        Literal["reasoning.effort", "reasoning_effort", "reasoning_config", "reasoningConfig.maxReasoningEffort"] | None
+    ) = None
     """Converse: where in `additionalModelRequestFields` the effort goes. None: it cannot be chosen."""
     efforts: tuple[str, ...] = ()
     """Converse: what may be written there, the least first."""

@@ -259,7 +259,7 @@ EFFORT_FIELDS = {
     "deepseek.v3.2": "reasoning_effort",
     "openai.gpt-5.4": "reasoning.effort",
     "openai.gpt-oss-120b-1:0": "reasoning_effort",
-    "qwen.qwen3-32b-v1:0": None,
+    "qwen.qwen3-32b-v1:0": "reasoning_config",
     "xai.grok-4.7": "reasoning.effort",
 }
 
