@@ -47,7 +47,7 @@ class Usage:
     service_tier: str = ""
     """At which it is billed, where the answer itself says so."""
     is_estimate: bool = False
-    """True when the stream was ended early by us and the output is estimated from its text."""
+    """True when the stream was ended early by us and what Bedrock had not yet counted is estimated from its text."""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

@@ -8,6 +8,7 @@ import pytest
 
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+NOVA = "amazon.nova-pro-v1:0"
 BOTH = pytest.mark.parametrize("model", [LLAMA, CLAUDE])
 HI: Any = [{"role": "user", "content": "Hello there"}]
 
@@ -106,7 +107,7 @@ def test_claude_with_both_kinds(client, bedrock, pieces, text):
     assert [call.body["stop_sequences"] for call in bedrock.calls] == [["STOP"]] * 2
 
 
-@BOTH
+@pytest.mark.parametrize("model", [LLAMA, CLAUDE, NOVA])
 def test_usage_of_an_answer_that_was_stopped(client, bedrock, model):
     script = bedrock.script(text=["one ", "two ", "\n\n", "three"])
     usage = client.chat.completions.create(model=model, messages=HI, stop="\n\n", extra_headers=script).usage

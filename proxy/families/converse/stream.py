@@ -10,6 +10,7 @@ finish waits for `metadata`, which brings it. Source: botocore 1.44 service mode
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -143,9 +144,13 @@ class ConverseStream:
         self.is_ended = True
 
     def usage_so_far(self) -> Usage:
-        """Converse counts at the very end: till then the output is estimated, and the input unknown."""
+        """Converse counts at the very end. An answer that is ended before it has all of its count estimated."""
         if self._usage is not None:
             return self._usage
+        return replace(self._estimate(), input_tokens=estimate_tokens(_prompt_size(self._call.body)))
+
+    def _estimate(self) -> Usage:
+        """Of the output. The prompt is not measured for every answer, since nearly every one is counted in the end."""
         output_tokens, reasoning_tokens = estimate_tokens(self._output_size), estimate_tokens(self._reasoning_size)
         return Usage(output_tokens=output_tokens, reasoning_tokens=reasoning_tokens, is_estimate=True)
 
@@ -272,7 +277,7 @@ class ConverseStream:
         self._additional = payload.additional_model_response_fields
         self.is_ended = self._usage is not None
         if self._usage is None:
-            out.append(UsageReport(self.usage_so_far()))
+            out.append(UsageReport(self._estimate()))
         finish = Finish(reason, payload.stop_reason, stop_sequence(self._additional))
         if self._call.is_traced and not self.is_ended:
             self._finished = finish
@@ -288,6 +293,23 @@ class ConverseStream:
             out.append(self._finished)
             self._finished = None
         self.is_ended = self._is_stopped
+
+
+def _prompt_size(body: bytes) -> int:
+    """The characters that the model is given to read: texts, and tools with their schemas. Images and files not counted."""
+    asked: dict[str, Any] = jsonio.decode(body)
+    rest: list[Any] = [asked["messages"], asked.get("system"), asked.get("toolConfig")]
+    size = 0
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [inner for name, inner in value.items() if name != "bytes"]
+            size += sum(map(len, value))
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str):
+            size += len(value)
+    return size
 
 
 def _members(frame: Frame) -> str:
