@@ -244,10 +244,8 @@ def neutral(asked: dict[str, Any]) -> Request:
             for spec in (tool["toolSpec"] for tool in config.get("tools", []))
         ],
         tool_choice=ToolChoice.REQUIRED if "any" in config.get("toolChoice", {}) else ToolChoice.AUTO,
-        extra={
-            **native,
-            **{name: asked[name] for name in ("performanceConfig",) if name in asked},
-        },
+        latency=asked.get("performanceConfig", {}).get("latency"),
+        extra=native,
     )
 
 
