@@ -176,16 +176,16 @@ class Pipeline:
             record.upstream_request_id = choices.answer.request_id
             writer = asked.stream(self._identity(asked, choices.answer))
             record.first_event_s = loop.time() - record.started_s
-            begun: bytes = writer.start()
+            comments = b""
             async with aclosing(choices.batches()) as batches:
                 async for choice, events in batches:
                     if watch.feed(events, choice):
                         # Before the client can know of the calls, and answer with their results.
                         await self._keep(watch.thoughts(choice), record)
-                        begun += self._report(watch.complaint(choice), record)
-                    chunk = begun + writer.send(events, choice)
+                        comments += self._report(watch.complaint(choice), record)
+                    chunk = comments + writer.send(events, choice)
                     if chunk:
-                        begun = b""
+                        comments = b""
                         yield chunk
             record.is_whole = True
             yield writer.close()

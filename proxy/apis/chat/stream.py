@@ -36,9 +36,9 @@ _encode = jsonio.encode
 
 
 class ChatStream:
-    """One per answer, for all of its choices. `start`, then `send` as events come, then `close` or `fail`."""
+    """One per answer, for all of its choices. `send` as events come, then `close` or `fail`."""
 
-    __slots__ = ("_choices", "_envelope", "_form", "_head", "_tail")
+    __slots__ = ("_choices", "_envelope", "_form", "_has_begun", "_head", "_tail")
 
     def __init__(self, envelope: Envelope, choices: int, form: AnswerForm) -> None:
         self._envelope = envelope
@@ -46,17 +46,28 @@ class ChatStream:
         # With `include_usage` every chunk but the last has a null there; without it no chunk has the key.
         self._tail = b',"usage":null}\n\n' if form.includes_usage else b"}\n\n"
         self._form = form
+        self._has_begun = False
         self._choices = [
             _Choice(b'%b{"index":%d,"delta":' % (self._head, index), self._tail, form) for index in range(choices)
         ]
 
-    def start(self) -> bytes:
-        """The role of every choice, in order: helpers of SDKs want choice 0 to come first."""
-        delta = b'{"role":"assistant","content":"","refusal":null},"finish_reason":null}]'
-        return b"".join([b"%b%b%b" % (choice.head, delta, self._tail) for choice in self._choices])
-
     def send(self, events: list[Event], choice: int = 0) -> bytes:
-        return self._choices[choice].send(events)
+        sent = self._choices[choice].send(events)
+        return sent if self._has_begun or not sent else self._begin(sent, choice) + sent
+
+    def _begin(self, sent: bytes, choice: int) -> bytes:
+        """The role of every choice, in order: helpers of SDKs want choice 0 to come first.
+
+        The content of the one that begins with a call is null, as in a whole answer of calls alone.
+        """
+        self._has_begun = True
+        head = self._choices[choice].head
+        caller = choice if sent.startswith((head + b'{"tool_calls"', head + b'{"function_call"')) else None
+        return b"".join(
+            b'%b{"role":"assistant","content":%b,"refusal":null},"finish_reason":null}]%b'
+            % (one.head, b"null" if index == caller else b'""', self._tail)
+            for index, one in enumerate(self._choices)
+        )
 
     def close(self) -> bytes:
         """The end of an answer that is whole."""

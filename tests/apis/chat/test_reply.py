@@ -10,6 +10,7 @@ from proxy.apis.chat.reply import FINISH_REASONS, Envelope, finish_word, free_te
 from proxy.apis.chat.request import AnswerForm
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
+from proxy.neutral.events import TextDelta
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
 ENVELOPE = Envelope("chatcmpl-x", 1763719200, "gpt-4o", "priority")
@@ -173,7 +174,7 @@ def test_a_stream_has_as_many_choices_as_were_asked_for_and_usage_where_it_was()
         "stream_options": {"include_usage": True},
     }
     stream = ChatApi().parse(body, Adaptations(), 8).stream(Identity("t", 0, "default"))
-    assert stream.start().count(b'"role":"assistant"') == 2
+    assert stream.send([TextDelta("x")]).count(b'"role":"assistant"') == 2
     assert b'"choices":[],"usage":{' in stream.close()
 
 

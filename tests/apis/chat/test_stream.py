@@ -45,7 +45,7 @@ def chunks(data: bytes) -> list[Any]:
 
 def test_what_every_chunk_repeats() -> None:
     stream = ChatStream(ENVELOPE, 1, WITH_USAGE)
-    for chunk in chunks(stream.start() + stream.send([TextDelta("x"), END])):
+    for chunk in chunks(stream.send([TextDelta("x"), END])):
         assert list(chunk) == [
             "id",
             "object",
@@ -64,7 +64,7 @@ def test_what_every_chunk_repeats() -> None:
 
 def test_without_usage_no_chunk_has_the_key() -> None:
     stream = ChatStream(ENVELOPE, 1, AnswerForm())
-    sent = stream.start() + stream.send([TextDelta("x"), UsageReport(Usage(1, 2)), END]) + stream.close()
+    sent = stream.send([TextDelta("x"), UsageReport(Usage(1, 2)), END]) + stream.close()
     *objects, done = chunks(sent)
     assert done == b"[DONE]"
     assert [chunk["choices"][0]["delta"] for chunk in objects] == [
@@ -78,9 +78,6 @@ def test_without_usage_no_chunk_has_the_key() -> None:
 
 def test_the_choices_of_one_answer() -> None:
     stream = ChatStream(ENVELOPE, 3, WITH_USAGE)
-    roles = chunks(stream.start())
-    assert [chunk["choices"][0]["index"] for chunk in roles] == [0, 1, 2]
-    assert all(chunk["choices"][0]["delta"]["role"] == "assistant" for chunk in roles)
     sent = b"".join(
         [
             stream.send([UsageReport(Usage(10, 1)), TEXT, TextDelta("c")], choice=2),
@@ -93,7 +90,11 @@ def test_the_choices_of_one_answer() -> None:
         ]
     )
     told = [(chunk["choices"][0]["index"], chunk["choices"][0]["delta"]) for chunk in chunks(sent)]
+    role = {"role": "assistant", "content": "", "refusal": None}
     assert told == [
+        (0, role),
+        (1, role),
+        (2, role),
         (2, {"content": "c"}),
         (0, {"content": "a"}),
         (2, {}),
@@ -126,7 +127,7 @@ def test_choices_interleaved_by_chance_come_apart_again() -> None:
         choice: [TEXT, *map(TextDelta, text), STOP, UsageReport(Usage(3, 40)), END] for choice, text in enumerate(texts)
     }
     stream = ChatStream(ENVELOPE, 4, WITH_USAGE)
-    sent = stream.start()
+    sent = b""
     while left:
         choice = chance.choice(list(left))
         size = chance.randint(1, 5)
@@ -155,7 +156,7 @@ def test_what_has_no_chunk() -> None:
 @pytest.mark.parametrize("reason", FinishReason)
 def test_every_reason_has_openais_word(reason: FinishReason) -> None:
     stream = ChatStream(ENVELOPE, 1, AnswerForm())
-    ((choice,),) = (chunk["choices"] for chunk in chunks(stream.send([Finish(reason, "x")])))
+    _, (choice,) = (chunk["choices"] for chunk in chunks(stream.send([Finish(reason, "x")])))
     assert choice["finish_reason"] == FINISH_REASONS[reason]
 
 
@@ -179,7 +180,7 @@ def test_a_failure_is_the_last_word() -> None:
 )
 def test_no_text_breaks_a_line(text: str) -> None:
     stream = ChatStream(Envelope("id", 0, text), 1, AnswerForm())
-    first, second = chunks(stream.send([TextDelta(text), ReasoningDelta(text)]))
+    _, first, second = chunks(stream.send([TextDelta(text), ReasoningDelta(text)]))
     assert first["choices"][0]["delta"] == {"content": text}
     assert second["choices"][0]["delta"] == {"reasoning_content": text, "reasoning": text}
     assert first["model"] == text
@@ -197,9 +198,9 @@ def call(call_id: str, name: str, *pieces: str) -> list[Event]:
 
 
 def deltas(events: list[Event], form: AnswerForm = PLAIN) -> list[Any]:
-    """What one choice says, chunk by chunk; the last is its finish_reason where there is one."""
+    """What one choice says, chunk by chunk, behind its role; the last is its finish_reason where there is one."""
     told = []
-    for chunk in chunks(ChatStream(ENVELOPE, 1, form).send(events)):
+    for chunk in chunks(ChatStream(ENVELOPE, 1, form).send(events))[1:]:
         (choice,) = chunk["choices"]
         told.append(choice["delta"] if choice["finish_reason"] is None else choice["finish_reason"])
     return told
@@ -352,12 +353,38 @@ def test_reasoning_is_hidden() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("events", "form", "content"),
+    [
+        (call("a", "f", "{}"), PLAIN, None),
+        (call("a", "f", "{}"), CUSTOM, None),
+        (call("a", "f", "{}"), AnswerForm(has_functions=True), None),
+        ([TEXT, STOP, *call("a", "f", "{}")], PLAIN, None),
+        ([TEXT, TextDelta("x"), STOP, *call("a", "f", "{}")], PLAIN, ""),
+        ([THOUGHT, ReasoningDelta("x"), STOP, *call("a", "f", "{}")], AnswerForm(shows_reasoning=False), None),
+        ([TEXT, STOP, END], PLAIN, ""),
+    ],
+)
+def test_the_first_chunk_has_null_content_where_a_call_follows_at_once(events, form, content):
+    for size in (len(events), 1):
+        stream, sent = ChatStream(ENVELOPE, 1, form), b""
+        for at in range(0, len(events), size):
+            sent += stream.send(events[at : at + size])
+        first = chunks(sent)[0]["choices"][0]["delta"]
+        assert first == {"role": "assistant", "content": content, "refusal": None}
+
+
+def test_nothing_is_sent_before_there_is_something_to_say() -> None:
+    stream = ChatStream(ENVELOPE, 1, PLAIN)
+    assert stream.send([UsageReport(Usage(1, 1)), TEXT]) == b""
+    assert stream.send([TextDelta("x")]).count(b'"role":"assistant"') == 1
+    assert b"role" not in stream.send([TextDelta("y")])
+
+
 def test_openais_sdk_puts_the_pieces_together() -> None:
     message: dict[object, object] = {}
     stream = ChatStream(ENVELOPE, 1, CUSTOM)
-    for chunk in chunks(
-        stream.start() + stream.send([*SEALED, *call("a", "f", '{"a":', "1}"), *call("b", "run", '{"input":"ls"}')])
-    ):
+    for chunk in chunks(stream.send([*SEALED, *call("a", "f", '{"a":', "1}"), *call("b", "run", '{"input":"ls"}')])):
         message = accumulate_delta(message, chunk["choices"][0]["delta"])
     assert message == {
         "role": "assistant",
@@ -425,6 +452,6 @@ def test_a_stream_adds_up_to_the_whole_answer(form: AnswerForm) -> None:
         for listed in ("tool_calls", "thinking_blocks"):
             for index, item in enumerate(message.get(listed, ())):
                 assert item.pop("index") == index
-        expected = {key: value for key, value in whole["message"].items() if value and key not in ("role", "content")}
-        assert message.pop("content", "") == (whole["message"]["content"] or "")
+        expected = {key: value for key, value in whole["message"].items() if value and key != "content"}
+        assert (message.pop("content") or "") == (whole["message"]["content"] or "")
         assert {key: value for key, value in message.items() if value} == expected
