@@ -165,10 +165,12 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         claude_name = None
     stated = headers.get("x-amzn-errortype") or content.get("code") or content.get("Code") or content.get("__type")
     name = _normalise(stated or claude_name)
+    # A body may be `{}`, and the words beside the name, in a header.
+    text = _first_text(content, "message", "Message", "originalMessage") or headers.get("x-amzn-errormessage", "")
     return _to_error(
         _Failure(
             name,
-            _first_text(content, "message", "Message", "originalMessage"),
+            text,
             BY_NAME.get(name) or _meaning_of_status(status, has_message=bool(content)),
             _status_number(content.get("originalStatusCode")),
             _retry_after_s(headers),

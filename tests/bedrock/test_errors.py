@@ -131,6 +131,12 @@ def test_the_name_is_found_where_botocore_finds_it(headers: dict[str, str], body
     assert type(error) is BY_NAME[name].kind
 
 
+def test_the_message_may_be_a_header() -> None:
+    headers = {"x-amzn-errortype": "ThrottlingException:http://x", "x-amzn-errormessage": "Too many tokens per day"}
+    assert error_from_response(429, headers, b"{}").message == "Too many tokens per day"
+    assert error_from_response(429, headers, b'{"message": "in the body"}').message == "in the body"
+
+
 def test_the_message_may_be_missing() -> None:
     for body in (b"", b"null", b"[]", b"{}", b'{"message":null}', b'{"message":7}', b"<html>", b"\xff", b"[" * 100_000):
         error = error_from_response(503, {}, body)
