@@ -42,10 +42,9 @@ class Meaning:
 
 
 NO_ACCESS = Meaning(Forbidden, "model", "model_access_denied")
-NO_MODEL = Meaning(ModelNotFound, "model")
+NO_MODEL = Meaning(ModelNotFound)  # OpenAI names no param either
 _PROFILE_ONLY = Meaning(
     ModelNotFound,
-    "model",
     hint=" The id of an inference profile begins with its geography, for example us., eu. or global.",
 )
 _MESSAGES = Meaning(InvalidRequest, "messages")

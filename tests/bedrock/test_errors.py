@@ -312,7 +312,7 @@ def test_a_models_own_server_can_say_that_the_input_is_too_long() -> None:
 VALIDATION, ACCESS, MISSING = "ValidationException", "AccessDeniedException", "ResourceNotFoundException"
 THROTTLING, INTERNAL, UNAVAILABLE = "ThrottlingException", "InternalServerException", "ServiceUnavailableException"
 
-NO_MODEL = (ModelNotFound, "model_not_found", "model")
+NO_MODEL = (ModelNotFound, "model_not_found", None)
 NO_ACCESS = (Forbidden, "model_access_denied", "model")
 TOO_LONG = (ContextLengthExceeded, "context_length_exceeded", "messages")
 LIMITED = (RateLimited, "rate_limit_exceeded", None)

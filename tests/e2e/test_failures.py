@@ -20,7 +20,7 @@ HI: Any = [{"role": "user", "content": "Hello there"}]
 REFUSALS = {
     "ValidationException": (openai.BadRequestError, "invalid_request_error", None, None),
     "AccessDeniedException": (openai.PermissionDeniedError, "permission_error", "model_access_denied", "model"),
-    "ResourceNotFoundException": (openai.NotFoundError, "invalid_request_error", "model_not_found", "model"),
+    "ResourceNotFoundException": (openai.NotFoundError, "invalid_request_error", "model_not_found", None),
     "ThrottlingException": (openai.RateLimitError, "rate_limit_error", "rate_limit_exceeded", None),
     "ServiceQuotaExceededException": (openai.RateLimitError, "insufficient_quota", "insufficient_quota", None),
     "InternalServerException": (openai.InternalServerError, "server_error", None, None),
