@@ -35,7 +35,10 @@ def perform(node_folder, proxy):
 
 
 def check_tools(report: dict[str, Any]) -> None:
-    assert [call["name"] for call in report["calls"]] == ["get_weather", "get_time"]
+    assert report["calls"] == [
+        {"name": "get_weather", "input": {"city": "city", "days": 1}},
+        {"name": "get_time", "input": {"zone": "zone"}},
+    ]
     assert report["results"] == ["7 degrees", {"hour": "noon"}]
     assert report["reasons"] == ["tool-calls", "stop"]
     assert report["usage"]["outputTokens"] > 0
@@ -55,18 +58,21 @@ def test_tools_whole_and_streamed(perform, bedrock, model):
 
 
 @ALL
-def test_objects_whole_and_streamed(perform, model):
+def test_objects_whole_and_streamed(perform, bedrock, model):
     task = {"model": model, "prompt": "Plan it.", "provider": BY_SCHEMA}
-    whole, streamed, agent = perform(
+    whole, streamed, agent, streaming_agent = perform(
         task | {"how": "generateObject"},
         task | {"how": "streamObject"},
         task | {"how": "agentWithOutput", "prompt": ASK},
+        task | {"how": "streamingAgentWithOutput", "prompt": ASK},
     )
-    assert whole["object"] == streamed["object"] == agent["object"] == PLAN
+    assert whole["object"] == streamed["object"] == agent["object"] == streaming_agent["object"] == PLAN
     assert whole["finishReason"] == "stop"
-    assert streamed["partials"][-1] == PLAN
+    assert streamed["partials"][-1] == streaming_agent["partials"][-1] == PLAN
     assert whole["usage"]["outputTokens"] > 0
     check_tools(agent)
+    check_tools(streaming_agent)
+    assert all(call.faults == [] for call in bedrock.calls)
 
 
 @pytest.mark.parametrize("how", ["generateText", "streamText"])

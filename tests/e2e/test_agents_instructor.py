@@ -57,11 +57,20 @@ def test_answers_and_calls(perform, bedrock, model):
         ("create", mode, bedrock.script(text='{"title": "", "steps": [], "is_final": true}', times=1, key=mode))
         for mode in ("JSON", "MD_JSON")
     ]
-    calls, *answers = perform(model, ("parallel", "PARALLEL_TOOLS", {}), *tasks, *bad)
-    assert [call["name"] for call in calls] == ["GetWeather", "GetTime"]
+    steps, *answers = perform(model, ("iterable", "TOOLS", {}), *tasks, *bad)
+    assert steps == PLAN["steps"]
     for (how, mode, _), answer in zip([*tasks, *bad], answers, strict=True):
         assert (answer[-1] if how == "partial" else answer) == PLAN, (how, mode)
     # What is not valid is asked for again, with the complaint as one more message of the user; all else is at once.
     assert len(bedrock.calls) == 1 + len(tasks) + 2 * len(bad)
     assert "at least 1 character" in jsonio.encode(bedrock.calls[-1].body).decode()
+    assert all(call.faults == [] for call in bedrock.calls)
+
+
+@ALL
+def test_two_tools_and_then_an_answer(perform, bedrock, model):
+    (told,) = perform(model, ("conversation", "PARALLEL_TOOLS", {}))
+    assert told["calls"] == [{"name": "GetWeather", "city": "city"}, {"name": "GetTime", "zone": "zone"}]
+    assert told["answers"] == [PLAN, PLAN]
+    assert len(bedrock.calls) == 3
     assert all(call.faults == [] for call in bedrock.calls)

@@ -17,6 +17,8 @@ CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 LLAMA = "meta.llama3-3-70b-instruct-v1:0"
 NOVA = "amazon.nova-pro-v1:0"
 ALL = pytest.mark.parametrize("model", [CLAUDE, LLAMA, NOVA])
+# LangChain dumps chunks in which openai-python has put the parsed object, where the type says that there is none.
+PARSED = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
 ASK = "Use get_weather and get_time."
 
 
@@ -49,6 +51,10 @@ class Plan(pydantic.BaseModel):
     title: str
     steps: list[Step]
     is_final: bool
+
+
+PLAN = Plan(title="title", steps=[Step(explanation="explanation", cost=1)], is_final=True)
+"""What the emulator answers by this schema."""
 
 
 @pytest.fixture(autouse=True)
@@ -128,18 +134,21 @@ def test_an_agent_that_streams(chat, model):
 
 
 @ALL
+@PARSED
 @pytest.mark.parametrize("strategy", [ProviderStrategy, ToolStrategy])
-def test_an_agent_that_answers_by_a_schema(chat, model, strategy):
-    agent = create_agent(chat(model), TOOLS, response_format=strategy(Plan))
-    state = agent.invoke({"messages": [HumanMessage(ASK)]})
-    assert isinstance(state["structured_response"], Plan)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_agent_that_answers_by_a_schema(chat, bedrock, model, strategy, stream):
+    agent = create_agent(chat(model, streaming=stream), TOOLS, response_format=strategy(Plan))
+    asked = {"messages": [HumanMessage(ASK)]}
+    state = [*agent.stream(asked, stream_mode="values")][-1] if stream else agent.invoke(asked)
+    assert state["structured_response"] == PLAN
+    assert all(call.operation.endswith("stream") == stream for call in bedrock.calls)
     names = {message.name for message in state["messages"] if isinstance(message, ToolMessage)}
     assert {"get_weather", "get_time"} <= names
 
 
 @ALL
-# LangChain dumps chunks in which openai-python has put the parsed object, where the type says that there is none.
-@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
+@PARSED
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_structured_output(chat, model, method, stream):
@@ -148,7 +157,7 @@ def test_structured_output(chat, model, method, stream):
     if method == "json_mode":
         prompt += f" Answer in JSON that follows this schema: {Plan.model_json_schema()}".replace("'", '"')
     answer = [*llm.stream(prompt)][-1] if stream else llm.invoke(prompt)
-    assert isinstance(answer, Plan)
+    assert answer == PLAN
 
 
 @ALL
@@ -156,5 +165,5 @@ def test_structured_output_as_a_dict_with_the_raw_message(chat, model):
     schema = Plan.model_json_schema()
     answer = chat(model).with_structured_output(schema, method="json_schema", include_raw=True).invoke("Plan it.")
     assert answer["parsing_error"] is None
-    assert answer["parsed"].keys() == {"title", "steps", "is_final"}
+    assert answer["parsed"] == PLAN.model_dump()
     assert answer["raw"].content

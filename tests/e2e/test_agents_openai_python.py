@@ -43,6 +43,8 @@ class Plan(pydantic.BaseModel):
     is_final: bool
 
 
+PLAN = Plan(title="title", steps=[Step(explanation="explanation", cost=1)], is_final=True)
+"""What the emulator answers by this schema."""
 TOOLS: Any = [openai.pydantic_function_tool(GetWeather), openai.pydantic_function_tool(GetTime)]
 DO: dict[str, Callable[..., str]] = {
     "GetWeather": lambda city, days: f"{6 + days} degrees",
@@ -121,19 +123,16 @@ def test_no_call_where_none_is_allowed(client, model, stream):
     assert completion.choices[0].message.content == "You said: Use GetWeather and GetTime."
 
 
+@ALL
 @HOW
-@pytest.mark.parametrize("model", [CLAUDE, LLAMA])
 def test_one_call_at_a_time(client, model, stream):
     completion = ask(client, stream, model=model, messages=[ASK], tools=TOOLS, parallel_tool_calls=False)
     assert [call.function.name for call in completion.choices[0].message.tool_calls] == ["GetWeather"]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_one_call_at_a_time_is_all_that_nova_can_be_told(proxy, bedrock, stream):
-    reply = proxy.chat(
-        NOVA, ASK["content"], tools=TOOLS, parallel_tool_calls=False, tool_choice="required", stream=stream
-    )
-    assert "parallel_tool_calls=instruction" in reply.headers["x-bedrock-proxy-adapted"]
+def test_nova_is_asked_for_one_call_and_only_the_first_is_kept(proxy, bedrock):
+    reply = proxy.chat(NOVA, ASK["content"], tools=TOOLS, parallel_tool_calls=False)
+    assert "parallel_tool_calls" not in reply.headers["x-bedrock-proxy-adapted"]
     assert "Call no more than one tool at a time." in bedrock.call.body["system"][-1]["text"]
 
 
@@ -165,7 +164,7 @@ def test_parse_reads_an_answer(client, model):
         model=model, messages=[{"role": "user", "content": "Plan it."}], response_format=Plan
     )
     message = completion.choices[0].message
-    assert isinstance(message.parsed, Plan)
+    assert message.parsed == PLAN
     assert completion.choices[0].finish_reason == "stop"
     assert message.tool_calls is None
 
@@ -178,7 +177,7 @@ def test_the_stream_helper_reads_an_answer(client, model):
         events = list(stream)
     deltas = [event for event in events if event.type == "content.delta" and event.delta]
     (done,) = [event for event in events if event.type == "content.done"]
-    assert isinstance(done.parsed, Plan)
+    assert done.parsed == stream.get_final_completion().choices[0].message.parsed == PLAN
     # Nova's answer is the input of a tool, and that it gives whole.
     assert len(deltas) == 1 if model == NOVA else len(deltas) > 2
     assert "".join(event.delta for event in deltas) == done.content
@@ -198,16 +197,28 @@ def test_an_answer_of_json(client, model, stream):
 
 
 @ALL
-def test_tools_and_then_a_form(client, model):
+@HOW
+def test_tools_and_then_a_form(client, bedrock, model, stream):
     """What agents with an output type do: tools first, and the schema beside them all the time."""
+
+    def ask_with_form(messages: list[Any]) -> Any:
+        fields: dict[str, Any] = {"model": model, "messages": messages, "tools": TOOLS, "response_format": Plan}
+        if not stream:
+            return client.chat.completions.parse(**fields).choices[0]
+        with client.chat.completions.stream(**fields) as helper:
+            return helper.get_final_completion().choices[0]
+
     messages: list[Any] = [ASK]
-    first = client.chat.completions.parse(model=model, messages=messages, tools=TOOLS, response_format=Plan)
-    calls = first.choices[0].message.tool_calls
+    first = ask_with_form(messages)
+    calls = first.message.tool_calls
     assert [call.function.name for call in calls] == ["GetWeather", "GetTime"]
-    messages.append(first.choices[0].message)
+    assert first.finish_reason == "tool_calls"
+    messages.append(first.message)
     messages += [{"role": "tool", "tool_call_id": call.id, "content": "noon"} for call in calls]
-    second = client.chat.completions.parse(model=model, messages=messages, tools=TOOLS, response_format=Plan)
-    assert isinstance(second.choices[0].message.parsed, Plan)
+    second = ask_with_form(messages)
+    assert second.message.parsed == PLAN
+    assert (second.message.tool_calls or [], second.finish_reason) == ([], "stop")
+    assert all(call.faults == [] for call in bedrock.calls)
 
 
 def _thinking(call: Any) -> list[dict[str, Any]]:

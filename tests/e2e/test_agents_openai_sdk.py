@@ -64,7 +64,7 @@ async def test_two_tools(chat, bedrock, model):
 
 
 @ALL
-async def test_two_tools_streamed(chat, model):
+async def test_two_tools_streamed(chat, bedrock, model):
     agent = Agent("helper", model=chat(model), tools=TOOLS)
     result = Runner.run_streamed(agent, ASK)
     pieces = [
@@ -76,11 +76,13 @@ async def test_two_tools_streamed(chat, model):
     assert "noon" in result.final_output
     assert "".join(pieces).endswith(result.final_output)
     assert len(pieces) > 2
+    assert len(bedrock.calls) == 2
+    assert all(call.faults == [] for call in bedrock.calls)
 
 
 @ALL
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_tools_and_an_output_type(chat, model, stream):
+async def test_tools_and_an_output_type(chat, bedrock, model, stream):
     agent = Agent("planner", model=chat(model), tools=TOOLS, output_type=Plan)
     if stream:
         running = Runner.run_streamed(agent, ASK)
@@ -91,7 +93,8 @@ async def test_tools_and_an_output_type(chat, model, stream):
         result = await Runner.run(agent, ASK)
         items, output = result.new_items, result.final_output
     assert called(items) == ["get_weather", "get_time"]
-    assert isinstance(output, Plan)
+    assert output == Plan(title="title", steps=[Step(explanation="explanation", cost=1)], is_final=True)
+    assert all(call.faults == [] for call in bedrock.calls)
 
 
 @ALL

@@ -1,7 +1,7 @@
 """instructor does what it is told on stdin, and reports in one line of JSON each; see test_agents_instructor.py.
 
 {"base_url": "…", "api_key": "…", "tasks": [
-    {"how": "create" | "partial" | "iterable" | "parallel", "mode": "TOOLS", "model": "…", "headers": {…}}
+    {"how": "create" | "partial" | "iterable" | "conversation", "mode": "TOOLS", "model": "…", "headers": {…}}
 ]}
 """
 
@@ -51,11 +51,35 @@ def perform(client: Any, how: str, model: str, headers: dict[str, str]) -> Any:
             return [partial.model_dump() for partial in client.create_partial(response_model=Plan, **asked)]
         case "iterable":
             return [step.model_dump() for step in client.create_iterable(response_model=Step, **asked)]
-        case "parallel":
-            asked["messages"] = [{"role": "user", "content": "Use GetWeather and GetTime."}]
-            calls = client.create(response_model=Iterable[GetWeather | GetTime], **asked)
-            return [{"name": type(call).__name__, **call.model_dump()} for call in calls]
+        case "conversation":
+            return converse(client, asked)
     raise ValueError(how)
+
+
+def converse(client: Any, asked: dict[str, Any]) -> Any:
+    """Two tools, called at once; then, with what they said, the answer, whole and in parts."""
+    messages = [{"role": "user", "content": "Use GetWeather and GetTime."}]
+    called = client.create(response_model=Iterable[GetWeather | GetTime], **{**asked, "messages": messages})
+    calls = list(called)
+    names = [type(call).__name__ for call in calls]
+    messages.append(
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": name, "type": "function", "function": {"name": name, "arguments": call.model_dump_json()}}
+                for name, call in zip(names, calls, strict=True)
+            ],
+        }
+    )
+    messages += [{"role": "tool", "tool_call_id": name, "content": "noon"} for name in names]
+    by_tools = instructor.from_openai(client.client, mode=instructor.Mode.TOOLS)
+    fields = {**asked, "messages": messages, "response_model": Plan}
+    *_, last = by_tools.create_partial(**fields)
+    return {
+        "calls": [{"name": name, **call.model_dump()} for name, call in zip(names, calls, strict=True)],
+        "answers": [by_tools.create(**fields).model_dump(), last.model_dump()],
+    }
 
 
 order = json.load(sys.stdin)

@@ -55,6 +55,13 @@ async function perform(how, asked, report) {
       report.object = result.output;
       return tell(result, report);
     }
+    case "streamingAgentWithOutput": {
+      const result = streamText({ ...agent, output: Output.object({ schema }) });
+      report.partials = [];
+      for await (const partial of result.partialOutputStream) report.partials.push(partial);
+      report.object = await result.output;
+      return tell(result, report);
+    }
     case "generateObject": {
       const { object, usage, finishReason } = await generateObject({ ...asked, schema });
       return Object.assign(report, { object, usage, finishReason });
