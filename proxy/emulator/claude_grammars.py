@@ -1,6 +1,8 @@
-"""What Claude refuses in the schemas that it compiles: those of strict tools and that of the answer, alone and together.
+"""What Claude refuses in schemas: of all tools, and in those that it compiles, of strict tools and of the answer, alone and
+together.
 
-Sources: Anthropic API documentation, "Structured outputs" and "Strict tool use" (October 2026); public issues for the texts.
+Sources: Anthropic API documentation, "Tool use", "Structured outputs" and "Strict tool use" (October 2026); public issues
+for the texts.
 """
 
 from __future__ import annotations
@@ -8,13 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jsonschema_rs import meta
+
 from proxy.emulator.refusal import invalid
 
+_DRAFT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 _MOST = {"strict tools": 20, "optional parameters": 24, "parameters with union types": 16}
 _UNSUPPORTED = frozenset({
     "exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength", "maximum", "minLength", "minimum", "multipleOf",
     "patternProperties", "uniqueItems",
 })  # fmt: skip
+
+
+_MOST_NODES = 10_000
+"""With definitions counted wherever they are referred to. The service's own limit is not known."""
+
+
+def check_draft(schema: dict[str, Any], path: str) -> None:
+    """The schema of any tool, whatever draft it says it is of."""
+    if not meta.is_valid({**schema, **_DRAFT}):
+        raise invalid(
+            f"{path}: JSON schema is invalid. It must match JSON Schema draft 2020-12 "
+            "(https://json-schema.org/draft/2020-12)."
+        )
 
 
 def check_grammars(body: Mapping[str, Any]) -> None:
@@ -26,7 +44,9 @@ def check_grammars(body: Mapping[str, Any]) -> None:
         schemas.append(("output_config.format.schema", wanted["schema"]))
     found = {"strict tools": len(tools), "optional parameters": 0, "parameters with union types": 0}
     for path, schema in schemas:
-        for node in _nodes(schema, _mapping(schema.get("$defs")), ()):
+        for number, node in enumerate(_nodes(schema, _mapping(schema.get("$defs")), ())):
+            if number >= _MOST_NODES:
+                raise invalid("Schema is too complex for compilation.")
             _check_node(node, path)
             required = _array(node.get("required"))
             found["optional parameters"] += sum(name not in required for name in _mapping(node.get("properties")))

@@ -24,7 +24,7 @@ from proxy.emulator.claude_facts import (
     thinks,
     traits,
 )
-from proxy.emulator.claude_grammars import check_grammars
+from proxy.emulator.claude_grammars import check_draft, check_grammars
 from proxy.emulator.claude_messages import check_bindings, check_messages, check_system
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
@@ -162,6 +162,7 @@ def _check_custom_tool(tool: Mapping[str, Any], path: str, model: Model, longest
     for name in ("oneOf", "anyOf", "allOf"):
         if name in schema:
             raise invalid(f"{path}.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level")
+    check_draft(schema, f"{path}.input_schema")
     if not all(_PROPERTY.fullmatch(key) for key in fields.mapping(schema.get("properties", {}), f"{path}.properties")):
         raise invalid(f"{path}.input_schema.properties: Property keys should match pattern '^{_PROPERTY.pattern}$'")
     if tool.get("strict") is not None:

@@ -21,6 +21,16 @@ GONE = object()
 TOOL = {"name": "now", "input_schema": {"type": "object", "properties": {}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
 STRICT = {"name": "now", "strict": True, "input_schema": SCHEMA | {"required": ["a"]}}
+NOT_2020_12 = "JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12)."
+DOUBLING = {
+    "properties": {},
+    "additionalProperties": False,
+    "$defs": {
+        "d40": {"type": "string"},
+        **{f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(40)},
+    },
+    "items": {"$ref": "#/$defs/d0"},
+}
 TOO_COMPLEX = "Schema is too complex for compilation."
 ONLY_ONE = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 EXTRA = "Extra inputs are not permitted"
@@ -34,6 +44,10 @@ def with_schema(**schema):
 def closed(properties, **defs):
     schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
     return {"name": "now", "strict": True, "input_schema": schema | {"$defs": defs}}
+
+
+def tool(schema):
+    return {**TOOL, "input_schema": {"type": "object", **schema}}
 
 
 def strict(number, optional=0, unions=0):
@@ -127,6 +141,18 @@ CASES = [
     (SONNET45, {"metadata": {"user": "u"}}, f"metadata.user: {EXTRA}"),
     # tools
     (SONNET45, {"tools": [TOOL]}, None),
+    (
+        SONNET45,
+        {"tools": [tool({"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {}}})]},
+        None,
+    ),
+    (
+        SONNET45,
+        {"tools": [tool({"properties": {"a": {"items": [{}]}}})]},
+        f"tools.0.custom.input_schema: {NOT_2020_12}",
+    ),
+    (SONNET45, {"tools": [tool({"required": ["a", "a"]})]}, f"tools.0.custom.input_schema: {NOT_2020_12}"),
+    (SONNET45, {"tools": [tool(DOUBLING) | {"strict": True}]}, TOO_COMPLEX),
     (SONNET45, {"tools": [STRICT | {"type": "custom", "description": "d"}]}, None),
     (
         SONNET45,
