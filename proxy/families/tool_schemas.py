@@ -13,7 +13,7 @@ from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
 from proxy.schemas.place import MOST_STEPS, Budget
 from proxy.schemas.room import GrammarRoom
 from proxy.schemas.structured import native, wrap_for_tool
-from proxy.schemas.tools import for_tool
+from proxy.schemas.tools import bare, for_tool
 
 Json = dict[str, Any]
 
@@ -43,22 +43,23 @@ class ToolSchemas:
 
     def answer_tool(self, output: OutputFormat) -> tuple[Json, str | None]:
         """(parameters of a tool that the answer is given by, the key of its arguments that holds the answer)."""
-        return wrap_for_tool(
+        schema, key = wrap_for_tool(
             output.schema,
             output.param,
             name=output.name,
             takes_refs=self._is_claude,
-            has_plain_names=self._is_claude,
             budget=self._budget,
         )
+        schema, own_key = self._at_the_top(schema)
+        return schema, key or own_key
 
     def tool(self, tool: Tool) -> tuple[Json, bool]:
         """(parameters, does the service keep the model to them?). Raises `InvalidRequest` for what is no schema."""
         at = f"{tool.param}.parameters"
         schema = for_tool(tool.parameters, at, name=tool.name, takes_refs=self._is_claude, budget=self._budget)
-        if self._is_claude and has_odd_names(schema):
-            schema = wrapped(schema)
-            self.argument_keys[tool.name] = WRAPPED
+        schema, key = self._at_the_top(schema)
+        if key is not None:
+            self.argument_keys[tool.name] = key
         if not tool.is_strict:
             return schema, False
         # What is guaranteed is a grammar, and not every schema can be one.
@@ -75,6 +76,15 @@ class ToolSchemas:
         value = arguments_of(call)
         key = self.argument_keys.get(call.name)
         return value if key is None else {key: value}
+
+    def _at_the_top(self, schema: Json) -> tuple[Json, str | None]:
+        """(what the model takes there, the key under which the rest of it stands one level down)."""
+        if self._is_claude and has_odd_names(schema):
+            return wrapped(schema), WRAPPED
+        if self._model.provider != "amazon":
+            return schema, None
+        kept = bare(schema)
+        return (kept, None) if kept is not None else (bare(wrapped(schema)) or {}, WRAPPED)
 
     def _has_room(self, grammar: Json, *, is_tool: bool) -> bool:
         return not self._is_claude or self._room.takes(grammar, is_tool=is_tool)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from proxy.schemas.keywords import Schema, without
+from proxy.schemas.top import ALWAYS
 
 WRAPPED = "value"
 """The one property of an object that is there for what is in it."""
@@ -25,6 +26,11 @@ def has_odd_names(schema: Schema) -> bool:
 
 def wrapped(schema: Schema) -> Schema:
     """An object whose one property, `WRAPPED`, accepts what a written schema does."""
-    properties = {WRAPPED: without(schema, "$defs")}
+    inner = without(schema, "$defs")
+    below = inner.get("then", {}) if inner.get("if") == ALWAYS else {}
+    if below and (rest := without(inner, "if", "then")).keys().isdisjoint(below):
+        # What `for_tool` has moved away from the top can stand here as it was.
+        inner = rest | below
+    properties = {WRAPPED: inner}
     outer = {"type": "object", "properties": properties, "required": [WRAPPED], "additionalProperties": False}
     return {**outer, "$defs": schema["$defs"]} if "$defs" in schema else outer

@@ -10,18 +10,16 @@ from typing import Any
 from proxy.schemas.document import Document
 from proxy.schemas.keywords import Schema, children
 from proxy.schemas.place import Path, steps
-from proxy.schemas.top import Top
-from proxy.schemas.writer import written
 
 _LONGEST_SHOWN = 64
 
 
-def check_strict(document: Document) -> None:
+def check_strict(document: Document, *, is_object: bool) -> None:
     """Every object closed, by `additionalProperties: false`, and with all of its properties in `required`; an object at the
-    top. Raises `InvalidRequest` with the `param` of the document's place, and in OpenAI's words: `In context=('properties',
-    'a'), 'additionalProperties' is required to be supplied and to be false.`"""
+    top, as `Top.is_object` has it. Raises `InvalidRequest` with the `param` of the document's place, and in OpenAI's words:
+    `In context=('properties', 'a'), 'additionalProperties' is required to be supplied and to be false.`"""
     place = document.place
-    if not Top(written(document, keep_refs=True), place).is_object:
+    if not is_object:
         got = document.root.get("type")
         raise place.refusal(None, f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{got}\"'.")
     rest: list[tuple[Any, Path]] = [(document.root, None)]

@@ -16,7 +16,7 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.schemas.document import MOST_LEVELS, Document
-from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
+from proxy.schemas.keys import WRAPPED, wrapped
 from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, response_format
@@ -70,9 +70,9 @@ def native(
     for what OpenAI refuses; and when the `budget` is spent.
     """
     document = Document(schema, response_format(param, name, budget))
-    if strict:
-        check_strict(document)
     top = Top(written(document, keep_refs=True, is_typed=True), document.place)
+    if strict:
+        check_strict(document, is_object=top.is_object)
     if not top.is_plain:
         return None
     try:
@@ -83,28 +83,18 @@ def native(
 
 @remembered
 def wrap_for_tool(
-    schema: Any,
-    param: str,
-    *,
-    name: str | None = None,
-    takes_refs: bool = False,
-    has_plain_names: bool = False,
-    budget: Budget | None = None,
+    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False, budget: Budget | None = None
 ) -> tuple[Schema, str | None]:
     """(parameters of a synthetic tool, key): with a key, the answer is the value under that key of the tool's input.
 
     A schema of objects with a plain top is used as it is; any other becomes the one property of an object, which accepts
-    the same values. So does one with names that only the level below may have, where `has_plain_names` says so. Raises
-    `InvalidRequest` like `tools.for_tool`.
+    the same values. Raises `InvalidRequest` like `tools.for_tool`.
     """
     place = response_format(param, name, budget)
     inner = written(Document(schema, place), keep_refs=takes_refs, is_typed=True)
-    top = Top(inner, place)
-    if top.is_plain:
-        plain = parameters(inner, place)
-        if not (has_plain_names and has_odd_names(plain)):
-            return plain, None
-    return wrapped({**inner, "$defs": top.defs} if top.defs else inner), WRAPPED
+    if Top(inner, place).is_plain:
+        return parameters(inner, place), None
+    return wrapped(inner), WRAPPED
 
 
 class _NotNative(Exception):

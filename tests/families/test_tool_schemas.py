@@ -4,11 +4,13 @@ import pytest
 
 from proxy.errors import InvalidRequest
 from proxy.families import FAMILIES
+from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Text
 from proxy.neutral.request import Message, Request, Role, Tool
 from proxy.routing.catalog import Catalog
 
+NOVA = Catalog.load().find("amazon.nova-pro-v1:0")
 CLAUDE = Catalog.load().find("anthropic.claude-sonnet-4-5-20250929-v1:0")
 HELLO = [Message(Role.USER, [Text("Hello")])]
 
@@ -25,3 +27,15 @@ def test_all_schemas_of_a_request_draw_on_one_budget(family: str) -> None:
     with pytest.raises(InvalidRequest, match="the schemas of this request are too large") as raised:
         FAMILIES[family].build(Request("m", HELLO, tools=tools), CLAUDE, Adaptations())
     assert str(raised.value.param).endswith(".function.parameters")
+
+
+def test_what_nova_does_not_know_at_the_top_stands_one_level_down() -> None:
+    assert NOVA is not None
+    free = {"type": "object", "additionalProperties": {"type": "string"}}
+    plain = {"type": "object", "title": "T", "properties": {"a": {"type": "string", "title": "A"}}}
+    tools = [Tool("free", "tools[0]", parameters=free), Tool("plain", "tools[1]", parameters=plain)]
+    call = FAMILIES["converse"].build(Request("m", HELLO, tools=tools), NOVA, Adaptations(is_strict=True))
+    first, second = (tool["toolSpec"]["inputSchema"]["json"] for tool in decode(call.body)["toolConfig"]["tools"])
+    assert first["properties"] == {"value": {"properties": {}, **free}}
+    assert call.argument_keys == {"free": "value"}
+    assert second == {"type": "object", "properties": plain["properties"]}

@@ -39,3 +39,21 @@ def test_the_object_around_them_accepts_the_same_within() -> None:
     assert check('{"value": {"filter[id]": "ab"}}') is None
     for wrong in ('{"value": {"filter[id]": "a"}}', '{"value": {}}', "{}", '{"filter[id]": "ab"}'):
         assert check(wrong) is not None
+
+
+A, B = ({"type": "object", "required": [name]} for name in "ab")
+LIFTED: list[tuple[dict[str, Any], set[str]]] = [
+    ({"anyOf": [A, B]}, {"type", "properties", "anyOf"}),
+    ({"anyOf": [A, B], "if": A, "else": B}, {"type", "properties", "anyOf", "if", "else"}),
+    ({"type": "object", "if": {"type": "object"}}, {"type", "properties", "if"}),
+    ({"type": "object", "if": {"type": "object"}, "then": A}, {"type", "properties", "if", "then"}),
+]
+
+
+@pytest.mark.parametrize(("schema", "keywords"), LIFTED)
+def test_what_had_moved_away_from_the_top_moves_back(schema: dict[str, Any], keywords: set[str]) -> None:
+    outer = wrapped(for_tool(schema, "p"))
+    assert outer["properties"][WRAPPED].keys() == keywords
+    adapted, original = Checker(outer, "p").problem, Checker(schema, "p").problem
+    for value in ("{}", '{"a":1}', '{"b":1}', '{"a":1,"b":1}'):
+        assert (adapted(f'{{"value":{value}}}') is None) is (original(value) is None)

@@ -10,9 +10,6 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.schemas.check import Checker
-from proxy.schemas.document import Document
-from proxy.schemas.place import response_format
-from proxy.schemas.strict import check_strict
 from proxy.schemas.structured import native, wrap_for_tool
 from proxy.schemas.tools import for_tool
 
@@ -93,10 +90,10 @@ def test_as_a_native_format(case: dict[str, Any]) -> None:
 @every_case
 def test_as_a_strict_schema(case: dict[str, Any]) -> None:
     if case["strict"]:
-        check_strict(Document(case["schema"], response_format(PARAM)))
+        native(case["schema"], True, PARAM)
     else:
         with pytest.raises(InvalidRequest):
-            check_strict(Document(case["schema"], response_format(PARAM)))
+            native(case["schema"], True, PARAM)
 
 
 @every_case

@@ -4,10 +4,17 @@ import pytest
 
 from proxy.errors import InvalidRequest
 from proxy.schemas.document import Document
-from proxy.schemas.place import function, response_format
+from proxy.schemas.place import Place, function, response_format
 from proxy.schemas.strict import check_strict
+from proxy.schemas.top import Top
+from proxy.schemas.writer import written
 
 TEXT = {"type": "string"}
+
+
+def check(schema: dict[str, Any], place: Place) -> None:
+    document = Document(schema, place)
+    check_strict(document, is_object=Top(written(document, keep_refs=True, is_typed=True), place).is_object)
 
 
 def closed(**properties: Any) -> dict[str, Any]:
@@ -28,7 +35,7 @@ STRICT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("schema", STRICT)
 def test_strict_schemas_pass(schema: dict[str, Any]) -> None:
-    check_strict(Document(schema, response_format("response_format", "X")))
+    check(schema, response_format("response_format", "X"))
 
 
 CLOSE = "'additionalProperties' is required to be supplied and to be false."
@@ -54,7 +61,7 @@ LOOSE: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("schema", "problem"), LOOSE)
 def test_loose_schemas_are_refused_in_the_words_of_openai(schema: dict[str, Any], problem: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_strict(Document(schema, response_format("response_format", "X")))
+        check(schema, response_format("response_format", "X"))
     assert caught.value.message == f"Invalid schema for response_format 'X': {problem}"
     assert caught.value.param == "response_format"
     assert caught.value.code is None
@@ -62,12 +69,12 @@ def test_loose_schemas_are_refused_in_the_words_of_openai(schema: dict[str, Any]
 
 def test_functions_have_their_own_words() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_strict(Document({"type": "object"}, function("tools[0].function.parameters", "f")))
+        check({"type": "object"}, function("tools[0].function.parameters", "f"))
     assert caught.value.message == f"Invalid schema for function 'f': In context=(), {CLOSE}"
     assert caught.value.code == "invalid_function_parameters"
 
 
 def test_what_is_not_a_schema_has_its_path() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_strict(Document(closed(a={"type": "str"}), response_format("response_format.json_schema.schema")))
+        check(closed(a={"type": "str"}), response_format("response_format.json_schema.schema"))
     assert caught.value.param == "response_format.json_schema.schema.properties.a.type"

@@ -115,9 +115,9 @@ def test_what_grows_when_written_out_is_bounded() -> None:
 
 
 def test_thousands_of_definitions_in_a_row() -> None:
-    chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(4_000)}
-    schema = {"$ref": "#/$defs/A0", "$defs": {**chain, "A4000": {}}}
-    assert len(write(schema, keep_refs=True)["$defs"]) == 4_001
+    chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(2_500)}
+    schema = {"$ref": "#/$defs/A0", "$defs": {**chain, "A2500": {}}}
+    assert len(write(schema, keep_refs=True)["$defs"]) == 2_501
 
 
 BOOLEANS = {
