@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 class _Endless(Exception):
-    """The schema requires itself."""
+    """The schema requires itself, or accepts nothing."""
 
 
 class _TooLarge(Exception):
@@ -76,6 +76,8 @@ class _Sampler:
             self._left -= _PATTERN_STEPS if isinstance(part, Mapping) and "pattern" in part else 1
             if self._left < 0:
                 raise _TooLarge
+            if part is False or (isinstance(part, Mapping) and part.get("not") in ({}, True)):
+                raise _Endless
             if not isinstance(part, Mapping):
                 continue
             if isinstance(part.get("$ref"), str):

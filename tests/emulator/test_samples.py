@@ -97,6 +97,7 @@ CHAIN = {
             {"type": "object", "if": {"type": "object"}, "then": {"anyOf": [{"properties": {"a": {"const": 1}}}]}},
             {"a": 1},
         ),
+        ({"type": "object", "properties": {"a": False, "b": {"not": {}}, "c": {"const": 1}}}, {"c": 1}),
         ({"$defs": {"a/b": {"const": 3}}, "$ref": "#/$defs/a~1b"}, 3),
     ],
 )
