@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn reads it, and what it lacks: refusals in OpenAI's form, a bound for the head, and no upgrades.
+"""HTTP/1.1 as uvicorn reads it, and what it lacks: refusals in OpenAI's form, bounds for head and trailers, and no upgrades.
 
 uvicorn answers what is not HTTP with a line of text, takes a head of any length for any time, and waits for ever for a client
 that takes nothing of its answer, while the answer's upstream connection waits with it. Of a request that offers
@@ -20,7 +20,8 @@ from proxy.apis.openai_error import render_error
 from proxy.errors import InvalidRequest
 
 _LARGEST_HEAD = 131_072
-"""Bytes of request line and headers: room for long keys, traces and the scripts of the emulator."""
+"""Bytes of request line and headers: room for long keys, traces and the scripts of the emulator. As many may stand in
+trailers, of which the parser keeps each to its end."""
 
 
 _MOST_HELD = 65_536
@@ -71,6 +72,9 @@ class Protocol(HttpToolsProtocol):
     _stalled: asyncio.TimerHandle | None = None
     _head_size = 0
     _is_in_head = True
+    """Or in trailers."""
+    _has_headers = False
+    _reading = 0
     _has_offer = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -99,6 +103,7 @@ class Protocol(HttpToolsProtocol):
             self._stalled = None
 
     def data_received(self, data: bytes) -> None:
+        self._reading = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -120,16 +125,33 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
+        self._has_headers = False
         self._head_size = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers are dropped: they come when the headers have been acted upon. RFC 9110, section 6.5.1, allows for it.
+        if not self._has_headers:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        # That of the last chunk has trailers behind it, and no body.
+        self._is_in_head = True
+        self._head_size = -self._reading  # nobody knows which part of it comes behind
+
+    def on_body(self, body: bytes) -> None:
+        self._is_in_head = False
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._has_headers = True
         self._unset_keepalive_if_required()
         self._has_offer = self.parser.should_upgrade()
         if not self._has_offer:
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._is_in_head = False
         if not self._has_offer:
             super().on_message_complete()
 

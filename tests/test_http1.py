@@ -16,12 +16,15 @@ from proxy.http1 import Cork, Protocol
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers `{method} {path} {body}`; on /slow and, with more than any buffer takes, on /long without an end."""
+    """Answers `{method} {path} {body}`; on /slow and, with more than any buffer takes, on /long without an end; on /headers
+    with their names."""
     body, more = b"", True
     while more:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    if scope["path"] == "/headers":
+        body = b",".join(name for name, _ in scope["headers"])
     text = f"{scope['method']} {scope['path']} {body.decode()}".encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if scope["path"] in ("/slow", "/long"):
@@ -237,6 +240,44 @@ async def test_the_head_of_each_request_is_counted_anew(connect):
         await writer.drain()
         writer.write(ending)
     assert (await answer_to(reader)).count(b"HTTP/1.1 200 OK") == 3
+
+
+@pytest.mark.parametrize("body", [b"", b"2\r\nhi\r\n"])
+@pytest.mark.parametrize("trailer", [b"y" * 80_000, b"a: b\r\n" * 13_000])
+async def test_trailers_are_bounded_too(connect, body, trailer):
+    reader, writer = await connect()
+    writer.write(b"POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + body + b"0\r\nx: 1\r\nx: ")
+    answer = b"HTTP/1.1 431 "
+    with suppress(ConnectionError):  # there may have been more of it on the way
+        for _ in range(20):
+            writer.write(trailer)
+            await writer.drain()
+        answer = await answer_to(reader)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_chunks_of_any_size_are_no_trailers(connect):
+    reader, writer = await connect()
+    writer.write(b"POST /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n")
+    for size in (1, 300_000, 2, 150_000):
+        writer.write(b"%x\r\n" % size)
+        await writer.drain()
+        writer.write(b"y" * size + b"\r\n")
+    writer.write(b"0\r\n\r\n")
+    answer = await answer_to(reader)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"y") == 450_003
+
+
+async def test_trailers_are_no_headers(connect):
+    """They would be those of a client behind a gateway that checks headers."""
+    reader, writer = await connect()
+    writer.write(
+        b"POST /headers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"0\r\nauthorization: Bearer other\r\n\r\n"
+    )
+    answer = await answer_to(reader)
+    assert b"POST /headers host,connection,transfer-encoding\r\n" in answer
 
 
 async def test_a_head_that_is_too_large(connect):
