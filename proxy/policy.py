@@ -6,6 +6,7 @@ model behind it, by whatever name it is called. A client can ask for its trace, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -61,7 +62,16 @@ class Policy:
             behind = self._resolve(entry)
         except ModelNotFound:  # an alias for nothing that can be called here
             return False
-        return behind.model_id == target.model_id or behind.model.id == target.model.id
+        if behind.model_id == target.model_id:
+            return True
+        # Of an ARN that does not tell its model no more is known than a generation, and others are of that too.
+        tells = target.model.is_listed or target.model.id in target.model_id
+        return tells and _without_version(behind.model.id) == _without_version(target.model.id)
+
+
+def _without_version(base_id: str) -> str:
+    """`…-v1:0` -> `…-v1`: whatever a client writes behind that, Bedrock may take it for the same model."""
+    return re.split("[:/]", base_id, maxsplit=1)[0]
 
 
 def _asked(body: Guardrail | None, header: Guardrail | None) -> Guardrail | None:

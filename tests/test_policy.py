@@ -37,7 +37,8 @@ def applied(
     headers: dict[str, str] | None = None,
 ) -> Guardrail | None:
     config = msgspec.convert(options, Config)
-    aliases = {name: Alias(config.entry(name).id) for name in config.models}
+    entries = {name: config.entry(name) for name in config.models}
+    aliases = {name: Alias(entry.id, entry.family) for name, entry in entries.items()}
     resolver = Resolver(Catalog.load(), "us-east-1", families=FAMILIES, aliases=aliases)
     owner = Keyring(config.auth.secrets).check({"authorization": f"Bearer {key}"})
     request = Request(model, [], guardrail=asked)
@@ -69,6 +70,10 @@ EVERYWHERE: dict[str, Any] = {
         ("plain", f"us.{SONNET}", Guardrail("model", "1")),
         ("plain", f"global.{SONNET}", Guardrail("model", "1")),
         ("plain", f"arn:aws:bedrock:eu-west-1::foundation-model/{SONNET}", Guardrail("model", "1")),
+        ("plain", f"arn:aws:bedrock:eu-west-1::foundation-model/{SONNET}/", Guardrail("model", "1")),
+        ("plain", SONNET.removesuffix(":0"), Guardrail("model", "1")),
+        ("plain", f"us.{SONNET}:200k", Guardrail("model", "1")),
+        ("plain", f"{SONNET}0", Guardrail("model", "1")),
         ("plain", "small", Guardrail("all", "1", "enabled")),
         ("plain", LLAMA, Guardrail("all", "1", "enabled")),
     ],
@@ -81,6 +86,17 @@ def test_of_two_entries_for_a_model_the_called_one_counts() -> None:
     models = {name: {"id": SONNET, "guardrail": guard(name)} for name in ("first", "second")}
     kept = [applied({"models": models}, model=model) for model in ("first", "second", SONNET)]
     assert [guardrail and guardrail.id for guardrail in kept] == ["first", "second", "first"]
+
+
+def test_one_imported_model_is_not_another_of_its_generation() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:imported-model/"
+    models: dict[str, Any] = {
+        "guarded": {"id": f"{arn}one", "family": "llama3.1", "guardrail": guard("one")},
+        "same": {"id": f"{arn}one", "family": "llama3.1"},
+        "other": {"id": f"{arn}two", "family": "llama3.1"},
+    }
+    kept = [applied({"models": models}, model=model) for model in ("guarded", "same", "other")]
+    assert kept == [Guardrail("one", "1"), Guardrail("one", "1"), None]
 
 
 def test_an_entry_for_nothing_that_can_be_called_is_passed_by() -> None:
