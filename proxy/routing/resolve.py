@@ -32,7 +32,8 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]+")
 # The region becomes a part of the host that the signed call goes to, so it is held to the form of one.
 _ARN = re.compile(
     r"arn:aws[a-z-]*:(?:bedrock|sagemaker):(?P<region>[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-\d{1,2})?:(?:\d{12})?:"
-    r"(?P<kind>[a-z-]+)/(?P<resource>[A-Za-z0-9._:/-]+)"
+    r"(?P<kind>[a-z-]+)/(?P<resource>[A-Za-z0-9._:/-]+)",
+    re.ASCII,
 )
 _PROVISIONED_VARIANT = re.compile(r"(?P<base_id>.+:\d+):[0-9a-z]+")
 """`…-v1:0:28k`: the same model with another context, to be bought as provisioned throughput."""

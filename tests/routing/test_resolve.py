@@ -268,6 +268,7 @@ def test_an_arn_of_no_model_for_chat() -> None:
         "arn:aws:bedrock:evil.example:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
         "arn:aws:bedrock:us-west-2.evil.example/x:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
         "arn:aws:bedrock:US-WEST-2:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
+        "arn:aws:bedrock:us-west-\uff12:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
         "arn:aws:bedrock:west:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
         "arn:aws:s3:us-west-2:123456789012:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
         "arn:aws:bedrock:us-west-2:1234:inference-profile/us.meta.llama3-3-70b-instruct-v1:0",
