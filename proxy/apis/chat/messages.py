@@ -22,6 +22,8 @@ from proxy.neutral.request import Message, Role
 
 _MAX_MESSAGES = 2048
 """OpenAI's own limit on the array."""
+_MOST_PARTS = 10_000
+"""Of content, calls and thoughts in all messages together: to read and write them takes 10 us each."""
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -34,6 +36,7 @@ _ALL_ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _HANDLED = frozenset({"role", "content", "name"}) | MARKS
 _HANDLED_OF_ASSISTANT = _HANDLED | {"refusal", "tool_calls", "function_call", *THINKING}
 _HANDLED_OF_RESULT = _HANDLED | {"tool_call_id", "is_error"}
+_LISTS = ("content", "tool_calls", *THINKING)
 _STATUSES = ("success", "error")
 
 
@@ -50,7 +53,18 @@ def parse_messages(body: Mapping[str, Any], adapted: Adaptations) -> list[Messag
         )
     if len(messages) > _MAX_MESSAGES:
         raise fields.too_long("messages", "array", _MAX_MESSAGES, len(messages))
+    _check_parts(messages)
     return _Conversation(adapted).read(messages)
+
+
+def _check_parts(messages: Sequence[Any]) -> None:
+    count = 0
+    for index, message in enumerate(messages):
+        for name in _LISTS if isinstance(message, dict) else ():
+            parts = message.get(name)
+            count += len(parts) if isinstance(parts, list) else 0
+            if count > _MOST_PARTS:
+                raise fields.too_long(f"messages[{index}].{name}", "array", _MOST_PARTS, count)
 
 
 class _Conversation:

@@ -362,6 +362,10 @@ def too_long(param: str, kind: str, limit: int, size: int) -> tuple[str, str, st
     ("body", "expected"),
     [
         ({"messages": [{"role": "user", "content": "x"}] * 10_000}, too_long("messages", "array", 2048, 10_000)),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}] * 4_000}] * 3},
+            too_long("messages[2].content", "array", 10_000, 12_000),
+        ),
         ({"stop": ["a", "b", "c", "d", "e"]}, too_long("stop", "array", 4, 5)),
         ({"tools": [{}] * 150}, too_long("tools", "array", 128, 150)),
         ({"functions": [{}] * 129}, too_long("functions", "array", 128, 129)),
