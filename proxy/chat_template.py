@@ -27,7 +27,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from proxy import jsonio
 
 _MOST_ROUNDS = 200_000
-"""Of all the loops of one rendering; the work of about a second."""
+"""Of all the loops of one rendering, and calls; the work of about a second."""
 _MOST_CHARACTERS = 50_000_000
 _LARGEST_NUMBER = 1_000_000
 """As a width, or as the size of a product of texts or lists."""
@@ -40,6 +40,9 @@ _MARK = re.compile(r"</?[A-Za-z|｜][^\s<>{}\"'\\]*>|\[/?[A-Z_]+\]")
 """What stands in the template's own text and looks like a token."""
 _ORDINARY = frozenset({"<think>", "</think>"})
 """They open no turn, and templates look for them in earlier answers."""
+_REMOVED = re.compile(r"(?:\s|\\[nrt])*<(/?think>)(?:\s|\\[nrt])*")
+"""Such a mark in JSON, with the white space that a template may take away with it."""
+_LONGEST_REFUSAL = 300
 _ALWAYS = r"<(?=\|[A-Za-z0-9_]+\|>)|<(?=｜[^\s<>｜]+｜>)"
 _LARGEST_CONTEXT = 10_000_000
 """Tokenizers without a limit say 10 ** 30."""
@@ -124,16 +127,18 @@ class ChatTemplate:
             TypeError,
             ValueError,
             AttributeError,
-            RecursionError,
+            RuntimeError,
         ) as error:
             raise TemplateRefusal(str(error) or type(error).__name__) from None
         return "".join(parts)
 
     def neutralise(self, value: Any) -> Any:
         """Plain data with a space in every special token: `<|im_end|>` -> `< |im_end|>`. Nothing is ever deleted, since a
-        deletion can join two halves into a new token."""
+        deletion can join two halves into a new token; where one of the template's own would, it finds nothing to delete."""
         text = jsonio.encode(value).decode()
         broken = self._special.sub(r"\g<0> ", text)
+        if "think>" in broken and self._special.search(_REMOVED.sub("", broken)):
+            broken = _REMOVED.sub(r"< \g<1>", broken)
         return value if broken == text else jsonio.decode(broken)
 
 
@@ -220,7 +225,7 @@ def _pattern(tokens: Iterable[str]) -> re.Pattern[str]:
 class _Environment(ImmutableSandboxedEnvironment):
     """Beside what the sandbox keeps from a template, it cannot run for ever or fill the memory."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation])
@@ -235,7 +240,11 @@ class _Environment(ImmutableSandboxedEnvironment):
         return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        size = max(len(value) if isinstance(value, str | list | tuple) else 0 for value in (left, right))
+        if operator == "+":
+            if _length(left) + _length(right) > _MOST_CHARACTERS:
+                raise SecurityError("what it makes is too long")
+            return super().call_binop(context, operator, left, right)
+        size = max(_length(left), _length(right))
         number = max(abs(value) if isinstance(value, int | float) else 0 for value in (left, right))
         is_wide = operator == "%" and isinstance(left, str) and _WIDE.search(left)
         if is_wide or size * number > _LARGEST_NUMBER or (operator == "**" and number > 1000):
@@ -243,6 +252,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Any, called: Any, /, *args: Any, **named: Any) -> Any:
+        context[_TICK]()  # macros can call each other
         if any(isinstance(value, int) and value > _LARGEST_NUMBER for value in (*args, *named.values())):
             raise SecurityError("what it makes is too long")
         return super().call(context, called, *args, **named)
@@ -258,8 +268,12 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str | list | tuple) else 0
+
+
 def _refuse(message: object) -> None:
-    raise TemplateRefusal(str(message))
+    raise TemplateRefusal(str(message)[:_LONGEST_REFUSAL])
 
 
 def _to_json(
