@@ -1,4 +1,6 @@
+import gc
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -211,3 +213,10 @@ def test_encoding_refuses_what_is_not_json() -> None:
     assert jsonio.encode([float("nan"), float("inf")]) == b"[null,null]"
     with pytest.raises(UnicodeEncodeError):
         jsonio.encode("\ud800")
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"[1", b'{"a":1,"a":2}'])
+def test_the_collector_runs_again(text: bytes) -> None:
+    with suppress(BadJSON):
+        decode_strictly(text)
+    assert gc.isenabled()
