@@ -32,6 +32,8 @@ _TOP_K: Mapping[str, str] = MappingProxyType(
 _PASSED_ON = ("additionalModelRequestFields", "additionalModelResponseFieldPaths")
 """Members of Converse's own body that a client may send; `request.py` takes them."""
 
+_BEDROCKS_OWN = "amazon-bedrock-"
+
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """The least first."""
 _BUDGETS = {"low": 2_048, "medium": 4_096, "high": 8_192}
@@ -54,6 +56,14 @@ def own_fields(request: Request, model: Model, adapted: Adaptations) -> dict[str
             param="additionalModelRequestFields",
             code="invalid_type",
         )
+    for name in given:
+        # They would speak to Bedrock, not to the model, and past what the operator has set.
+        if name.lower().startswith(_BEDROCKS_OWN):
+            raise InvalidRequest(
+                f"Unsupported parameter: 'additionalModelRequestFields.{name[:100]}' is for 'guardrailConfig' to say.",
+                param=f"additionalModelRequestFields.{name[:100]}",
+                code="unsupported_parameter",
+            )
     for name in fields.keys() & given.keys():
         adapted.drop(name, "It stands in 'additionalModelRequestFields' as well.")
     return {**fields, **given}

@@ -124,3 +124,12 @@ def test_a_budget_that_contradicts_the_limit(converse: Any) -> None:
     with pytest.raises(InvalidRequest) as raised:
         built(converse, "anthropic.claude-sonnet-4-5-20250929-v1:0", extra=extra, sampling={"max_tokens": 4000})
     assert raised.value.param == "thinking.budget_tokens"
+
+
+@pytest.mark.parametrize("model", [NOVA, GPT, "anthropic.claude-sonnet-4-5-20250929-v1:0"])
+def test_what_bedrock_itself_reads_is_no_field_of_a_models(converse: Any, model: str) -> None:
+    """Guardrails are the policy's to decide, and `guardrailConfig` the only way to ask for one."""
+    name = "amazon-bedrock-guardrailConfig"
+    with pytest.raises(InvalidRequest) as raised:
+        built(converse, model, extra={"additionalModelRequestFields": {"top_k": 1, name: {"tagSuffix": "x"}}})
+    assert raised.value.param == f"additionalModelRequestFields.{name}"
