@@ -17,6 +17,8 @@ _PATTERN_STEPS = 500
 _PATTERN = 20
 _LITERAL = 20
 """Checks in whose time one value is matched, or compared with one literal; strings are looked up."""
+_MULTIPLE = 450
+"""And divided: exactly, as fractions with 300 digits where it has such an exponent."""
 
 _BESIDE = frozenset({"contains", "patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"})
 """They look at parts that other keywords look at too."""
@@ -79,7 +81,7 @@ class _Measure:
         literals = node.get("enum", ())
         compared = 0 if all(isinstance(literal, str) for literal in literals) else len(literals)
         matched = ("pattern" in node) + len(node.get("patternProperties", ()))
-        return 1 + _PATTERN * matched + _LITERAL * compared
+        return 1 + _PATTERN * matched + _LITERAL * compared + _MULTIPLE * ("multipleOf" in node)
 
 
 def _inner_first(defs: Schema) -> list[str]:

@@ -36,6 +36,7 @@ EFFORTS: list[tuple[dict[str, Any], int, int]] = [
     ({"properties": {"a": {"anyOf": [TEXT, TEXT]}}, "patternProperties": {"^a": TEXT}}, 1 + 20 + 1 + 3, 0),
     ({"contains": TEXT, "items": TEXT}, 3, 0),
     ({"pattern": "a"}, 21, 0),
+    ({"multipleOf": 0.01}, 451, 0),
     ({"enum": ["a", "b"]}, 1, 0),
     ({"enum": ["a", None, 1.5]}, 61, 0),
     ({"allOf": [{"$ref": "#/$defs/A"}] * 2, "$defs": {"A": TEXT}}, 5, 0),
