@@ -73,7 +73,7 @@ class Checker:
             steps = fault.instance_path
             path = path_of(steps)
             if steps[-1:] != ["pattern"] or len(self.unchecked) >= _MOST_UNCHECKED:
-                raise place.refusal(path, f"{fault.message}.")
+                raise place.refusal(path, f"{fault.message.replace(_MASK, 'its value')}.")
             self.unchecked.append(place.at(path))
             exact = _removed(exact, steps)
 

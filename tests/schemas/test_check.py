@@ -144,6 +144,7 @@ def test_refusals(schema: Any, path: str) -> None:
         Checker(schema, PARAM, name="X")
     assert caught.value.param == PARAM + path
     assert caught.value.message.startswith("Invalid schema for response_format 'X': ")
+    assert "\0" not in caught.value.message
 
 
 def test_a_literal_too_deep_for_the_validator() -> None:
