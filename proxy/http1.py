@@ -58,7 +58,9 @@ class Cork:
     def flush(self) -> None:
         if self._held:
             held, self._held, self._size = self._held, [], 0
-            self._transport.write(b"".join(held))
+            # To one that the client has left uvloop refuses to write.
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(held))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

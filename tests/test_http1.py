@@ -132,6 +132,9 @@ class Pipe:
     def close(self) -> None:
         self.is_closed = True
 
+    def is_closing(self) -> bool:
+        return self.is_closed
+
 
 @pytest.fixture
 def pipe() -> Pipe:
@@ -167,6 +170,13 @@ async def test_a_close_comes_behind_what_was_written(cork, pipe):
     cork.close()
     await asyncio.sleep(0)
     assert (pipe.written, pipe.is_closed) == ([b"a"], True)
+
+
+async def test_what_is_held_for_a_client_that_has_left_is_dropped(cork, pipe):
+    cork.write(b"a")
+    pipe.close()
+    cork.flush()
+    assert pipe.written == []
 
 
 async def test_a_client_that_takes_nothing_has_hung_up(connect):
