@@ -148,7 +148,8 @@ async def _explain(config: Config, upstream: Rehearsal, body: bytes, *, is_stric
 
 def _show_call(upstream: Rehearsal, record: Record) -> None:
     call = upstream.calls[0]
-    print(f"POST {call.url}")
+    # Without the password that a gateway's URL may hold.
+    print(f"POST {call.url.scheme}://{call.url.netloc.decode()}{call.url.raw_path.decode()}")
     for name, value in call.headers.items():
         if name not in _NOT_SHOWN:
             print(f"{name}: {value}")

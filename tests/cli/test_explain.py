@@ -145,6 +145,13 @@ def test_what_is_no_json(explain: Any, text: bytes) -> None:
     assert error.startswith("bedrock-proxy: ")
 
 
+def test_no_password_of_a_gateway_is_shown(explain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://user:hunter2@gateway.example/base")
+    _, out, _ = explain({"model": LLAMA, **HI})
+    assert out.startswith("POST https://gateway.example/base/model/")
+    assert "hunter2" not in out
+
+
 def test_without_a_region(explain: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
