@@ -203,3 +203,15 @@ def test_a_call_that_ran_into_the_limit_is_refused_with_its_path(client, bedrock
         ask(client, stream, model=model, messages=messages, tools=[tool("f")])
     assert raised.value.param == "messages[1].tool_calls[0].function.arguments"
     assert bedrock.calls == []
+
+
+@pytest.mark.parametrize("options", [{}, {"models": {CLAUDE: {"family": "converse"}}}], ids=["invoke", "converse"])
+def test_claudes_arguments_can_be_had_unbuffered(serve, bedrock, options):
+    """As the README says: what openai-python is given as `extra_body` stands beside the other fields."""
+    beta = ["fine-grained-tool-streaming-2025-05-14"]
+    proxy = serve(**options)
+    reply = proxy.chat(CLAUDE, tools=[tool("now")], tool_choice="required", stream=True, anthropic_beta=beta)
+    assert "x-bedrock-proxy-adapted" not in reply.headers
+    assert '"tool_calls"' in reply.text
+    body = bedrock.call.body
+    assert body.get("additionalModelRequestFields", body)["anthropic_beta"] == beta
