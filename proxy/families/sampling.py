@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from proxy.errors import InvalidRequest
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
@@ -11,6 +13,9 @@ _USEFUL_OUTPUT_TOKENS = 32_768
 """Asked for when the client names no limit and the model has more. Bedrock reserves the number against the account's
 tokens per minute before it starts, so the 128,000 of a large model would throttle its owner for nothing. (AWS Bedrock
 user guide, "Token burndown", 2026.)"""
+
+_MOST_TOP_K = MappingProxyType({"amazon": 128, "anthropic": 500, "cohere": 500, "mistral": 200})
+"""By provider. AWS Bedrock user guide, "Inference parameters by provider", 2026."""
 
 
 def max_tokens(request: Request, model: Model, adapted: Adaptations) -> int:
@@ -58,6 +63,17 @@ def temperature_and_top_p(request: Request, model: Model, adapted: Adaptations) 
     if top_p != 1:
         adapted.drop("top_p", "This model takes temperature or top_p, not both.")
     return chosen, None
+
+
+def top_k(request: Request, model: Model, adapted: Adaptations) -> int:
+    """No field of OpenAI's, but of most models, each with a limit of its own. Raises `InvalidRequest`."""
+    asked = request.extra["top_k"]
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
+        raise InvalidRequest("Invalid 'top_k': expected an integer of at least 0.", param="top_k", code="invalid_value")
+    most = _MOST_TOP_K.get(model.provider, asked)
+    if asked > most:
+        adapted.take("top_k", asked, most)
+    return min(asked, most)
 
 
 def drop_what_bedrock_lacks(request: Request, adapted: Adaptations) -> None:

@@ -116,7 +116,9 @@ def _own_fields(
     for name, value in request.extra.items():
         if name == "top_k" and model.sampling == "none":
             adapted.drop(name, "This model chooses its own sampling.")
-        elif name in ("top_k", "context_management"):
+        elif name == "top_k":
+            fields[name] = sampling.top_k(request, model, adapted)
+        elif name == "context_management":
             fields[name] = value
         elif name not in OWN_FIELDS:
             adapted.drop_unknown(name)

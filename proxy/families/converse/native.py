@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from proxy.errors import InvalidRequest
+from proxy.families import sampling
 from proxy.families.thinking import OWN_FIELDS
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
@@ -78,7 +79,7 @@ def put_top_k(request: Request, model: Model, adapted: Adaptations, fields: dict
     elif _at(fields, path) is not None:
         adapted.drop("top_k", f"The request has the model's own field '{path}'.")
     else:
-        _put(fields, path, request.extra["top_k"])
+        _put(fields, path, sampling.top_k(request, model, adapted))
 
 
 def put_effort(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:
