@@ -8,7 +8,7 @@ from proxy.families.sampling import max_tokens
 from proxy.jsonio import decode
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Text, ToolResult, ToolUse
-from proxy.neutral.request import Message, Request, Role, Sampling, Tool
+from proxy.neutral.request import Message, Request, Role, Sampling, Tool, ToolChoice
 from proxy.routing.catalog import Catalog, Model
 
 CATALOG = Catalog.load()
@@ -67,3 +67,29 @@ def test_more_than_bedrocks_512_tokens_when_nothing_is_asked_for(model: Model) -
     assert wanted <= 32_768, "Bedrock reserves it against the account's tokens per minute"
     asked = Request("m", HELLO, Sampling(max_tokens=model.max_output_tokens))
     assert max_tokens(asked, model, Adaptations(is_strict=True)) == model.max_output_tokens
+
+
+OLD_STYLE = Request(
+    "m",
+    HELLO,
+    tools=[Tool("now", "functions[0]")],
+    tool_choice=ToolChoice.NAMED,
+    chosen_tool="now",
+    spelled={"tools": "functions", "tool_choice": "function_call"},
+)
+
+
+@pytest.mark.parametrize("id", ["anthropic.claude-opus-5-5", "ai21.jamba-1-5-mini-v1:0"])
+def test_what_becomes_of_a_choice_is_told_by_the_name_that_the_client_gave_it(id: str) -> None:
+    model, adapted = CATALOG.find(id), Adaptations()
+    assert model is not None
+    FAMILIES[model.family].build(OLD_STYLE, model, adapted)
+    assert list(adapted.items()) == ["function_call"]
+
+
+def test_functions_for_a_model_without_are_refused_by_their_name() -> None:
+    model = CATALOG.find("deepseek.r1-v1:0")
+    assert model is not None
+    with pytest.raises(InvalidRequest) as raised:
+        FAMILIES[model.family].build(OLD_STYLE, model, Adaptations())
+    assert raised.value.param == "functions"

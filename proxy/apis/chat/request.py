@@ -106,6 +106,8 @@ def parse(body: Any, adapted: Adaptations, max_choices: int) -> tuple[Request, A
     sampling, spelled = _sampling(body, depth, adapted)
     _note_what_has_no_effect(body, adapted)
     settings = parse_tools(body, adapted)
+    if settings.has_functions:
+        spelled |= {"tools": "functions", "tool_choice": "function_call"}
     messages = parse_messages(body, adapted)
     request = Request(
         model=model,

@@ -59,7 +59,8 @@ def tool_fields(
         which = f"the tool {choice['name']}" if choice["type"] == "tool" else "one of the tools"
         fields.instructions.append(f"You have to call {which} now. Do not answer in text.")
         if fields.answer_tool is None:
-            adapted.change("tool_choice", "auto-and-asked-for", "This model cannot be made to call a tool.")
+            param = request.param("tool_choice")
+            adapted.change(param, "auto-and-asked-for", "This model cannot be made to call a tool.")
         choice = {"type": "auto"}
     if not request.has_parallel_tools and choice["type"] != "none":
         choice["disable_parallel_tool_use"] = True

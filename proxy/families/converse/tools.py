@@ -55,7 +55,7 @@ def plan(
     called = [block for turn in turns for block in turn.blocks if isinstance(block, ToolUse)]
     has_choice = bool(request.tools) and request.tool_choice is not ToolChoice.NONE
     if "tools" not in model.features and (called or has_choice):
-        param = "tools" if has_choice else called[0].param
+        param = request.param("tools") if has_choice else called[0].param
         raise UnsupportedParameter(f"Unsupported parameter: '{param}' is not supported with this model.", param=param)
     made = ToolPlan()
     tools = request.tools
@@ -64,7 +64,7 @@ def plan(
     elif called:
         made.notes.append("Do not call any tool. Answer in text.")
         if tools:
-            adapted.change("tool_choice", "instruction", "A history with calls cannot go without tools.")
+            adapted.change(request.param("tool_choice"), "instruction", "A history with calls cannot go without tools.")
         else:
             adapted.change("tools", "rebuilt-from-history", "A history with calls cannot go without tools.")
             tools = [Tool(name, "tools") for name in dict.fromkeys(block.name for block in called)]
@@ -102,16 +102,20 @@ def _choose(request: Request, model: Model, adapted: Adaptations, made: ToolPlan
             tools = chosen
             if "any" in model.tool_choices:
                 wire = {"any": {}}
-                adapted.change("tool_choice", "only-tool-offered", "This model cannot be made to call one of several.")
+                adapted.change(
+                    request.param("tool_choice"),
+                    "only-tool-offered",
+                    "This model cannot be made to call one of several.",
+                )
             else:
                 made.notes.append(f"Answer by calling the tool {name}.")
-                adapted.change("tool_choice", "instruction", "This model cannot be made to call a tool.")
+                adapted.change(request.param("tool_choice"), "instruction", "This model cannot be made to call a tool.")
     elif choice is ToolChoice.REQUIRED:
         if "any" in model.tool_choices:
             wire = {"any": {}}
         else:
             made.notes.append("Answer by calling at least one of the tools.")
-            adapted.change("tool_choice", "instruction", "This model cannot be made to call a tool.")
+            adapted.change(request.param("tool_choice"), "instruction", "This model cannot be made to call a tool.")
     if not request.has_parallel_tools:
         if model.provider == "anthropic":
             # Its own field, which may not stand beside Converse's.

@@ -101,7 +101,7 @@ def _tools(request: Request, template: ChatTemplate, adapted: Adaptations) -> tu
     elif choice is ToolChoice.REQUIRED:
         notes.append("Answer by calling at least one of the functions.")
     if notes:
-        adapted.change("tool_choice", "instruction", "This model cannot be made to call a function.")
+        adapted.change(request.param("tool_choice"), "instruction", "This model cannot be made to call a function.")
     for tool in tools:
         if tool.is_strict:
             adapted.drop(f"{tool.param}.strict", "This model follows schemas without a guarantee.")

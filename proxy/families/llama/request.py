@@ -39,7 +39,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         # The client has begun the answer itself.
         told.prefill = ""
         if told.functions:
-            adapted.change("tool_choice", "auto-and-asked-for", "The answer has begun already, and not with a call.")
+            param = request.param("tool_choice")
+            adapted.change(param, "auto-and-asked-for", "The answer has begun already, and not with a call.")
     template = TEMPLATES[model.template]
     prompt = template.render(turns, adapted, told.prefill)
     body: dict[str, Any] = {
@@ -136,8 +137,12 @@ def _with_system(turns: list[Turn], texts: list[str]) -> list[Turn]:
 def drop_what_llama_lacks(request: Request, adapted: Adaptations, *, has_openai_sampling: bool = False) -> None:
     if not has_openai_sampling:
         sampling.drop_what_bedrock_lacks(request, adapted)
-    if request.sampling.reasoning_effort not in (None, "none") or request.sampling.reasoning_tokens is not None:
-        adapted.drop(request.param("reasoning_effort"), "This model does not reason.")
+    for name, asked in (
+        ("reasoning_effort", request.sampling.reasoning_effort),
+        ("reasoning_tokens", request.sampling.reasoning_tokens),
+    ):
+        if asked not in (None, "none"):
+            adapted.drop(request.param(name), "This model does not reason.")
     for name in request.extra:
         adapted.drop_unknown(name)
     if request.end_user is not None:

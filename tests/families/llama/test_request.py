@@ -47,8 +47,9 @@ def test_what_the_client_asks_for_is_not_ours_to_change() -> None:
 
 
 def test_what_llama_lacks(llama: Any) -> None:
-    for sampling in (Sampling(reasoning_effort="low"), Sampling(reasoning_tokens=2000)):
-        assert llama.build(llama.asked(sampling=sampling), "3-3").adapted == "reasoning_effort=dropped"
+    for name, asked in (("reasoning_effort", "low"), ("reasoning_tokens", 2000)):
+        request = llama.asked(sampling=Sampling(**{name: asked}))
+        assert llama.build(request, "3-3").adapted == f"{name}=dropped"
     assert llama.build(llama.asked(sampling=Sampling(reasoning_effort="none")), "3-3", is_strict=True).adapted == ""
     built = llama.build(llama.asked(extra={"top_k": 5}, latency="optimized", end_user="me"), "3-3")
     assert built.adapted == "top_k=dropped, end_user=dropped"
