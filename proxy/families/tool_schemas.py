@@ -10,7 +10,7 @@ from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Tool
 from proxy.routing.catalog import Model
 from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
-from proxy.schemas.place import MOST_STEPS, Budget
+from proxy.schemas.place import Budget
 from proxy.schemas.room import GrammarRoom
 from proxy.schemas.structured import native, wrap_for_tool
 from proxy.schemas.tools import bare, for_tool
@@ -29,8 +29,7 @@ class ToolSchemas:
         # Whose models follow `$ref`, refuse odd names at the top, and compile so much and no more.
         self._is_claude = model.provider == "anthropic"
         self._room = GrammarRoom()
-        # What has no grammar is read a second time, for what stands in its place.
-        self._budget = Budget(2 * MOST_STEPS)
+        self._budget = Budget()
         self.argument_keys: dict[str, str] = {}
         """The client's name of a tool -> the key of the wire's arguments that holds the client's own."""
 
