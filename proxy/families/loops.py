@@ -19,21 +19,18 @@ def is_blank(block: Block) -> bool:
 
 def begins_without_thought(messages: Sequence[Message]) -> bool:
     """Do results come now for a turn that no thought opens? A model that thinks by a budget refuses that."""
+    messages = _spoken(messages)
     end = _end_of_calls(messages)
     begin = end
     while begin and messages[begin - 1].role is Role.ASSISTANT:
         begin -= 1
-    blocks = [
-        block
-        for message in messages[begin:end]
-        for block in message.blocks
-        if is_sealed_thought(block) or not (isinstance(block, Reasoning | CacheMark) or is_blank(block))
-    ]
+    blocks = [block for message in messages[begin:end] for block in message.blocks if _says(block)]
     return end > 0 and not any(is_sealed_thought(block) for block in blocks[:1])
 
 
 def calls_without_thoughts(messages: Sequence[Message]) -> list[str]:
     """The `param` of each turn since the user spoke last that calls tools and has no thought with it."""
+    messages = _spoken(messages)
     params: list[str] = []
     calling: list[Message] = []
     for message in reversed(messages[: _end_of_calls(messages)]):
@@ -45,6 +42,15 @@ def calls_without_thoughts(messages: Sequence[Message]) -> list[str]:
             if not any(isinstance(block, ToolResult) for block in message.blocks):
                 break
     return (params + _without_thought(calling))[::-1]
+
+
+def _spoken(messages: Sequence[Message]) -> Sequence[Message]:
+    """Those that are sent: a blank one says nothing, and does not end the calls before it."""
+    return [message for message in messages if any(map(_says, message.blocks))]
+
+
+def _says(block: Block) -> bool:
+    return is_sealed_thought(block) or not (isinstance(block, Reasoning | CacheMark) or is_blank(block))
 
 
 def _without_thought(turn: Sequence[Message]) -> list[str]:

@@ -36,6 +36,9 @@ def called(*before: Block) -> tuple[str, list[Block]]:
         ([ASK, called(), HAVE, called(), ("user", [RESULT, Text("So?")])], True, ["m1", "m3"]),
         ([ASK, called(), HAVE, SAID, ASK, called(), HAVE], True, ["m5"]),
         ([called(), HAVE], True, ["m0"]),
+        # Nothing has been said since.
+        ([ASK, called(), HAVE, ("assistant", [Text(" ")]), ("user", [Text(""), CacheMark("c")])], True, ["m1"]),
+        ([ASK, called(SEALED), ("assistant", [PLAIN]), HAVE, ("user", [Text(" ")])], False, []),
     ],
 )
 def test_what_is_missed(turns: list[tuple[str, list[Block]]], begins: bool, params: list[str]) -> None:
