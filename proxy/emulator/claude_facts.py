@@ -78,7 +78,8 @@ TRAITS = {
 
 def traits(model: Model) -> Traits:
     """By the longest known beginning of the model's name; a Claude that is not known here is taken as a new one."""
-    known = [name for name in TRAITS if model.name.startswith(name)]
+    called = model.name
+    known = [name for name in TRAITS if called.startswith(name)]
     return TRAITS[max(known, key=len)] if known else _ON
 
 
