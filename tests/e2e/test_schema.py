@@ -56,6 +56,21 @@ def test_what_conforms_is_not_spoken_of(proxy, model):
     assert not any("error" in each for each in objects)
 
 
+@pytest.mark.parametrize("form", [FORM, {"type": "json_object"}], ids=["schema", "object"])
+@pytest.mark.parametrize("model", [NOVA, "mistral.mistral-large-2402-v1:0", "us.anthropic.claude-opus-5-5"])
+def test_a_fence_around_what_has_been_asked_for_in_words_is_taken_away(proxy, bedrock, model, form):
+    """None of these is held to the form, or to the tool that stands for it, by the service."""
+    fields: Any = {
+        "response_format": form,
+        "messages": [{"role": "user", "content": "A price, as JSON."}],
+        "headers": bedrock.script(text='```json\n{"price": 1}\n```'),
+    }
+    whole = proxy.chat(model, **fields)
+    assert whole.json()["choices"][0]["message"]["content"] == '{"price": 1}'
+    assert "not-met" not in whole.headers["x-bedrock-proxy-adapted"]
+    assert content(proxy.chat(model, stream=True, **fields).text)[0] == '{"price": 1}'
+
+
 @ALL
 def test_a_mismatch_is_reported(proxy, wrong, model, caplog):
     reply = proxy.chat(model, response_format=FORM, headers=wrong(model))

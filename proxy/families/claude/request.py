@@ -53,8 +53,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     messages = [{"role": turn.role, "content": writer.write(turn.blocks)} for turn in turns]
     writer.settle_marks()
     output = request.output_format
-    is_bare_json = output is not None and output.schema is None
-    if output is not None and is_bare_json:
+    if output is not None and output.schema is None:
         adapted.change(output.param, "instruction", "This model has no JSON mode.")
         tools.instructions.append(_BARE_JSON)
     body: dict[str, Any] = {
@@ -90,7 +89,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         answer_tool=tools.answer_tool,
         answer_key=tools.answer_key,
         argument_keys=schemas.argument_keys,
-        is_bare_json=is_bare_json,
+        # A model that cannot be made to call the tool for its answer may write it, and then as it likes.
+        is_bare_json=output is not None and schema is None,
     )
 
 

@@ -85,6 +85,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         can_stream=can_stream,
         guardrail=request.guardrail,
         names=ToolNames.of(request),
+        is_bare_json=request.output_format is not None and tooling.output is None,
         answer_tool=tooling.answer_tool,
         answer_key=tooling.answer_key,
         argument_keys=schemas.argument_keys,
