@@ -332,8 +332,9 @@ def test_a_stream_that_falls_silent(serve, bedrock, model):
 
 
 def test_a_stream_that_takes_too_long_in_all(serve, bedrock):
-    proxy = serve(timeouts={"total_s": 0.1})
-    bedrock.rules({"script": {"text": "a word " * 1000, "gap_ms": 5}})
+    # Time enough to begin on a busy machine, and far from enough for all of it.
+    proxy = serve(timeouts={"total_s": 1.5})
+    bedrock.rules({"script": {"text": "a word " * 10_000, "gap_ms": 5}})
     with proxy.openai() as client:
         stream = client.chat.completions.create(model=LLAMA, messages=HI, stream=True)
         with pytest.raises(openai.APIError) as caught:
