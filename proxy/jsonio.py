@@ -6,7 +6,7 @@ every key, known or not.
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import reduce
 from typing import Any
 
@@ -21,6 +21,8 @@ decode = msgspec.json.Decoder().decode
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder, typed or not, raises for text that is not JSON or not of the wanted shape."""
 
+_LARGE = 100_000
+"""Bytes: below, the collector has no time to be in the way."""
 _HEADROOM = 100
 """Levels of nesting kept free for what is built around a client's values, and for calls that are deeper than this one."""
 _LONGEST_PATH = 200
@@ -37,7 +39,7 @@ class BadJSON(ValueError):
 def decode_strictly(text: bytes) -> Any:
     """A client's JSON text -> plain value, or `BadJSON`: malformed, nested too deep, a key twice, a NUL in a string."""
     try:
-        with _without_collector():
+        with _without_collector() if len(text) > _LARGE else nullcontext():
             value = decode(text)
             written = encode(reduce(lambda inner, _: [inner], range(_HEADROOM), value))
     except RecursionError:
