@@ -91,6 +91,10 @@ class Protocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def on_response_complete(self) -> None:
+        self._cork.flush()  # nothing more comes in this turn
+        super().on_response_complete()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stalled = self.loop.call_later(self.stalled_s, self.transport.abort)
