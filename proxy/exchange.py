@@ -22,7 +22,7 @@ from proxy.config import Retry, Timeouts
 from proxy.errors import CredentialsExpired, ProxyError, StreamRefused, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
 from proxy.neutral.barejson import FenceFilter, UnwrapFilter
-from proxy.neutral.calls import FirstCallFilter
+from proxy.neutral.calls import CallFilter
 from proxy.neutral.events import Event, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
@@ -269,15 +269,15 @@ class Filters:
 
     def __init__(self, call: Call) -> None:
         self._stops = StopFilter(call.stops) if call.stops else None
-        self._filters: list[StopFilter | UnwrapFilter | FenceFilter | FirstCallFilter] = []
+        self._filters: list[StopFilter | UnwrapFilter | FenceFilter | CallFilter] = []
         if self._stops is not None:
             self._filters.append(self._stops)
         if call.answer_key is not None or call.argument_keys:
             self._filters.append(UnwrapFilter(call.answer_key, call.argument_keys))
         if call.is_bare_json:
             self._filters.append(FenceFilter())
-        if call.is_one_call:
-            self._filters.append(FirstCallFilter())
+        if call.most_calls is not None:
+            self._filters.append(CallFilter(call.most_calls))
 
     def __bool__(self) -> bool:
         return bool(self._filters)

@@ -42,8 +42,8 @@ class Call:
     """The answer is the value under this key of those arguments, not all of them."""
     argument_keys: Mapping[str, str] = field(default_factory=dict)
     """The client's name of a tool -> the key of its arguments under which the client's own stand."""
-    is_one_call: bool = False
-    """The model may call several tools at once and the client wants one: the first call is kept."""
+    most_calls: int | None = None
+    """The model may call more tools than the client wants: so many calls are kept, the first ones."""
 
     @property
     def is_traced(self) -> bool:

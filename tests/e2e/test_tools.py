@@ -66,6 +66,23 @@ def test_one_call_where_the_model_makes_several(client, bedrock, stream, model, 
     assert indexes == ({0} if stream else set())
 
 
+@HOW
+@pytest.mark.parametrize("choice", [{"tools": [tool("f")], "tool_choice": "none"}, {}])
+def test_no_call_where_none_is_wanted_behind_others(client, bedrock, stream, choice):
+    """Converse wants the tools of a history with calls, and has no word for calling none of them."""
+    called = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    history = [
+        {"role": "user", "content": "Go"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "t1", "content": "done"},
+    ]
+    script = bedrock.script(content=[use("f", "t2")], text="I call.", stop_reason="tool_use")
+    answer, chunks, _ = ask(client, stream, model=NOVA, messages=history, extra_headers=script, **choice)
+    assert not answer.message.tool_calls
+    assert (answer.message.content, answer.finish_reason) == ("I call.", "stop")
+    assert not any(chunk.choices[0].delta.tool_calls for chunk in chunks if chunk.choices)
+
+
 @pytest.mark.parametrize("model", [CLAUDE, LLAMA])
 def test_one_call_where_the_wire_has_a_word_for_it(client, model):
     tools = [tool("f"), tool("g")]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from proxy.neutral.calls import FirstCallFilter
+from proxy.neutral.calls import CallFilter
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,
@@ -47,6 +47,16 @@ CASES: dict[str, tuple[list[Event], list[Event]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_only_the_first_call_is_kept(case: str) -> None:
     events, wanted = CASES[case]
-    assert FirstCallFilter().feed(events) == wanted
-    one_by_one: Any = FirstCallFilter()
+    assert CallFilter(1).feed(events) == wanted
+    one_by_one: Any = CallFilter(1)
     assert [told for event in events for told in one_by_one.feed([event])] == wanted
+
+
+def test_where_no_call_is_wanted_the_answer_ends_without_one() -> None:
+    events = [*text("a"), *call("x"), *call("y"), UsageReport(Usage(1, 2)), END]
+    assert CallFilter(0).feed(events) == [*text("a"), UsageReport(Usage(1, 2)), Finish(FinishReason.STOP, "tool_use")]
+
+
+def test_where_none_is_wanted_another_end_stays_as_it_is() -> None:
+    cut = Finish(FinishReason.LENGTH, "max_tokens")
+    assert CallFilter(0).feed([*call("x"), cut]) == [cut]

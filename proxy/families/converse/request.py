@@ -89,7 +89,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         answer_tool=tooling.answer_tool,
         answer_key=tooling.answer_key,
         argument_keys=schemas.argument_keys,
-        is_one_call=not request.has_parallel_tools,
+        most_calls=tooling.most_calls,
     )
 
 

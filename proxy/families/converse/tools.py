@@ -33,6 +33,8 @@ class ToolPlan:
     """`toolConfig`."""
     output: dict[str, Any] | None = None
     """`outputConfig`."""
+    most_calls: int | None = None
+    """See `Call.most_calls`."""
     answer_tool: str | None = None
     """The tool whose arguments are the answer."""
     answer_key: str | None = None
@@ -62,7 +64,9 @@ def plan(
     if has_choice:
         tools = _choose(request, model, adapted, made)
     elif called:
+        # Offered for the history's sake alone: a call that is made all the same is not the client's to see.
         made.notes.append("Do not call any tool. Answer in text.")
+        made.most_calls = 0
         if tools:
             adapted.change(request.param("tool_choice"), "instruction", "A history with calls cannot go without tools.")
         else:
@@ -120,9 +124,11 @@ def _choose(request: Request, model: Model, adapted: Adaptations, made: ToolPlan
         if model.provider == "anthropic":
             # Its own field, which may not stand beside Converse's.
             made.native["tool_choice"] = {**_claude_choice(wire), "disable_parallel_tool_use": True}
+            made.most_calls = 1
             return tools
-        # Only the first call of an answer is kept (`Call.is_one_call`); told of it, the model plans for one.
+        # Only the first call of an answer is kept (`ToolPlan.most_calls`); told of it, the model plans for one.
         made.notes.append("Call no more than one tool at a time.")
+        made.most_calls = 1
     if wire:
         made.config = {"toolChoice": wire}
     return tools
