@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
+from proxy.errors import InvalidRequest
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import Request
 
@@ -21,7 +22,8 @@ _READABLE = 55
 
 
 class ToolNames:
-    """The names of one request: those of its tools, and those that its history called."""
+    """The names of one request: those of its tools, and those that its history called. Of two that Bedrock would know by
+    the same name the last is meant."""
 
     __slots__ = ("_by_wire",)
 
@@ -30,8 +32,19 @@ class ToolNames:
 
     @classmethod
     def of(cls, request: Request) -> ToolNames:
+        """Raises `InvalidRequest` for a tool whose safe name another one has: a call of either could not be told apart."""
         called = (block.name for message in request.messages for block in message.blocks if isinstance(block, ToolUse))
-        return cls([*(tool.name for tool in request.tools), *called])
+        names: dict[str, str] = {}
+        for tool in request.tools:
+            other = names.setdefault(safe(tool.name), tool.name)
+            if other != tool.name:
+                raise InvalidRequest(
+                    f"Invalid '{tool.param}.name': for Bedrock '{tool.name[:100]}' and '{other[:100]}' are the same name. "
+                    "Rename one of the tools.",
+                    param=f"{tool.param}.name",
+                    code="invalid_value",
+                )
+        return cls([*called, *names.values()])
 
     def to_client(self, wire_name: str) -> str:
         """A name that the model made up comes back as it is."""
