@@ -64,7 +64,7 @@ class ToolSchemas:
         # What is guaranteed is a grammar, and not every schema can be one.
         grammar = None
         if self._model.has_strict_tools:
-            grammar = native(schema, False, at, name=tool.name, budget=self._budget)
+            grammar = native(schema, False, at, name=tool.name, is_tool=True, budget=self._budget)
         if grammar is None or not self._has_room(grammar, is_tool=True):
             self._adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
             return schema, False

@@ -19,7 +19,7 @@ LONGEST_KEPT = 65_536
 MOST_KEPT = 4_000_000
 """Bytes in all, some 30 MB as Python's objects."""
 
-_OF_REFUSALS = frozenset({"budget", "name"})
+_OF_REFUSALS = frozenset({"budget", "is_tool", "name"})
 """Arguments on which nothing else depends."""
 
 

@@ -19,7 +19,7 @@ from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.keys import WRAPPED, wrapped
 from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
-from proxy.schemas.place import Budget, response_format
+from proxy.schemas.place import Budget, function, response_format
 from proxy.schemas.remembered import remembered
 from proxy.schemas.strict import check_strict
 from proxy.schemas.tools import parameters
@@ -60,16 +60,22 @@ _SCALARS = (str, int, float, bool, type(None))
 
 @remembered
 def native(
-    schema: Any, strict: bool, param: str, *, name: str | None = None, budget: Budget | None = None
+    schema: Any,
+    strict: bool,
+    param: str,
+    *,
+    name: str | None = None,
+    is_tool: bool = False,
+    budget: Budget | None = None,
 ) -> Schema | None:
     """The schema in the words of the native subset, or None when those cannot say it: recursion, objects with free keys,
     values of any kind, tuples, `not`, `if`, a top that is not one object. Emulate then.
 
     Objects that leave `additionalProperties` out get `false`. Bounds, patterns, lengths and other formats go into the
     description: `Constraints: minimum 1, maximum 5.` Raises `InvalidRequest`, for what is not a schema and, with `strict`,
-    for what OpenAI refuses; and when the `budget` is spent.
+    for what OpenAI refuses; and when the `budget` is spent. `is_tool`: it says so of a function, and not of the answer.
     """
-    document = Document(schema, response_format(param, name, budget))
+    document = Document(schema, (function if is_tool else response_format)(param, name, budget))
     top = Top(written(document, keep_refs=True, is_typed=True), document.place)
     if strict:
         check_strict(document, is_object=top.is_object)

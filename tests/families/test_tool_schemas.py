@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,11 @@ def large(number: int) -> dict[str, Any]:
     return {"type": "object", "properties": {f"p{number}_{n}": {"type": "string"} for n in range(3_000)}}
 
 
+def costly() -> dict[str, Any]:
+    closed = {"type": "object", "additionalProperties": False}
+    return {**closed, "properties": {f"q{n}": {"type": "string"} for n in range(9_000)}}
+
+
 @pytest.mark.parametrize("family", ["claude", "converse"])
 def test_all_schemas_of_a_request_draw_on_one_budget(family: str) -> None:
     assert CLAUDE is not None
@@ -27,6 +33,20 @@ def test_all_schemas_of_a_request_draw_on_one_budget(family: str) -> None:
     with pytest.raises(InvalidRequest, match="the schemas of this request are too large") as raised:
         FAMILIES[family].build(Request("m", HELLO, tools=tools), CLAUDE, Adaptations())
     assert str(raised.value.param).endswith(".function.parameters")
+
+
+@pytest.mark.parametrize("family", ["claude", "converse"])
+def test_what_a_grammar_costs_beyond_the_budget_is_said_of_its_tool(family: str) -> None:
+    """The schema itself is within it, and a grammar of it is not."""
+    assert CLAUDE is not None
+    tool = Tool("f", "tools[0].function", parameters=costly())
+    assert FAMILIES[family].build(Request("m", HELLO, tools=[tool]), CLAUDE, Adaptations()).body
+    with pytest.raises(InvalidRequest, match="^Invalid schema for function 'f': with it the schemas") as raised:
+        FAMILIES[family].build(Request("m", HELLO, tools=[replace(tool, is_strict=True)]), CLAUDE, Adaptations())
+    assert (raised.value.param, raised.value.code) == (
+        "tools[0].function.parameters",
+        "invalid_function_parameters",
+    )
 
 
 def test_what_nova_does_not_know_at_the_top_stands_one_level_down() -> None:
