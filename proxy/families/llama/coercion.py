@@ -35,7 +35,7 @@ Alternative: TypeAlias = list[Schema]
 class Shape:
     """What a JSON Schema says of one place in a value: a union of everything that may be meant."""
 
-    __slots__ = ("_alternatives", "_inner", "_root", "kinds")
+    __slots__ = ("_alternatives", "_inner", "_root", "is_guessed", "kinds")
 
     def __init__(self, schema: Any, root: Any = None) -> None:
         self._root = schema if root is None else root
@@ -44,6 +44,8 @@ class Shape:
         self._alternatives = [] if alternatives is None else alternatives
         self.kinds = ALL if alternatives is None else frozenset[str]().union(*map(_kinds, alternatives))
         """JSON Schema's names of types. `number` never comes without `integer`."""
+        self.is_guessed = any(_kinds(one) != _strict_kinds(one) for one in self._alternatives)
+        """More is taken than `kinds` say: a text may be the value, or hold it."""
 
     def takes(self, *kinds: str) -> bool:
         return not self.kinds.isdisjoint(kinds)
@@ -52,7 +54,7 @@ class Shape:
         is_listed = any(name in _mapping(part, "properties") for one in self._alternatives for part in one)
         key = name if is_listed else None
         if key not in self._inner:
-            meant = [one for one in self._alternatives if "object" in _kinds(one)]
+            meant = [one for one in self._alternatives if "object" in _strict_kinds(one)]
             self._inner[key] = self._union([_of_property(one, name) for one in meant])
         return self._inner[key]
 
@@ -60,7 +62,7 @@ class Shape:
         first = max((len(_firsts(part)) for one in self._alternatives for part in one), default=0)
         key = min(index, first)
         if key not in self._inner:
-            meant = [one for one in self._alternatives if "array" in _kinds(one)]
+            meant = [one for one in self._alternatives if "array" in _strict_kinds(one)]
             self._inner[key] = self._union([_of_item(one, key) for one in meant])
         return self._inner[key]
 
@@ -109,14 +111,21 @@ def _resolved(reference: str, root: Any) -> Any:
     return found if isinstance(found, dict | bool) else True
 
 
-def _kinds(alternative: Alternative) -> frozenset[str]:
+def _strict_kinds(alternative: Alternative) -> frozenset[str]:
     kinds = ALL
     for part in alternative:
         own = own_kinds(part) & ALL or ALL
-        if own == ALL and ("properties" in part or "items" in part):
-            # Strictly it says nothing of other types. Nobody means that.
-            own = frozenset({"object" if "properties" in part else "array"})
         kinds &= own | {"null"} if part.get("nullable") is True else own
+    return kinds
+
+
+def _kinds(alternative: Alternative) -> frozenset[str]:
+    """What names properties or items and no type means objects or arrays, though strictly it takes all else as well."""
+    kinds = _strict_kinds(alternative)
+    if kinds == ALL:
+        for part in alternative:
+            if "properties" in part or "items" in part:
+                kinds &= {"object" if "properties" in part else "array"}
     return kinds
 
 
@@ -167,7 +176,7 @@ def coerce(value: Any, shape: Shape, depth: int = 0) -> Any:
             return [coerce(inner, shape.item(index), depth + 1) for index, inner in enumerate(value)]
         case bool():
             return value
-        case int() if not shape.takes("integer", "number") and shape.takes("string"):
+        case int() if not shape.takes("integer", "number") and shape.takes("string") and not shape.is_guessed:
             return str(value)
         case float() if not shape.takes("number") and shape.takes("integer") and value.is_integer():
             return int(value)
@@ -181,17 +190,18 @@ def number_text(written: str, shape: Shape) -> str:
         return written
     if shape.takes("integer"):
         return written.partition(".")[0] if _WHOLE.fullmatch(written) else written
-    return jsonio.encode(written).decode() if shape.takes("string") else written
+    return jsonio.encode(written).decode() if shape.takes("string") and not shape.is_guessed else written
 
 
 def _from_text(text: str, shape: Shape, depth: int) -> Any:
     bare = text.strip()
-    if shape.takes("null") and bare.lower() in _NOTHING:
-        return None
-    if shape.takes("boolean") and bare.lower() in _WORDS:
-        return _WORDS[bare.lower()]
-    if shape.takes("integer", "number") and (found := _from_digits(bare, shape)) is not None:
-        return found
+    if not shape.is_guessed:
+        if shape.takes("null") and bare.lower() in _NOTHING:
+            return None
+        if shape.takes("boolean") and bare.lower() in _WORDS:
+            return _WORDS[bare.lower()]
+        if shape.takes("integer", "number") and (found := _from_digits(bare, shape)) is not None:
+            return found
     if bare[:1] in ("[", "{") and shape.takes("array", "object"):
         found = _from_brackets(bare)
         if isinstance(found, list) and shape.takes("array"):

@@ -32,6 +32,10 @@ SAME = [
     ("5", {"allOf": [ANY, {"minLength": 1}]}), ("5", {"anyOf": [INTEGER, STRING]}),
     ({"a": "5"}, {"oneOf": [{"properties": {"a": INTEGER}}, {"properties": {"a": STRING}}]}),
     ({"x": "1"}, {"patternProperties": {"^x": STRING}, "additionalProperties": INTEGER}),
+    # What names properties or items and no type takes everything else as well.
+    *((value, {"anyOf": [{"properties": {"a": INTEGER}}, other]})
+      for value, other in (("5", INTEGER), ("null", NULL), ("true", BOOLEAN), (5, STRING), (["5"], INTEGERS))),
+    *((value, {"anyOf": [{"items": INTEGER}, other]}) for value, other in (("5", INTEGER), ({"floor": "5"}, PLACE))),
     # Schemas that are none.
     *(("5", schema) for schema in (None, "x", 5, [], {"type": 5}, {"type": [{}]}, {"type": "any"})),
     ("5", {"anyOf": {}, "allOf": 1}), ("5", {"enum": "5"}),
@@ -70,6 +74,10 @@ CHANGED = [
     ({"a": "1"}, {"type": "object", "additionalProperties": INTEGER}, {"a": 1}),
     ({"a": {"floor": "1"}}, {"properties": {"a": {"anyOf": [NULL, PLACE]}}}, {"a": {"floor": 1}}),
     ({"a": {"a": {"n": "1"}}}, {"properties": {"a": {"$ref": "#"}, "n": INTEGER}}, {"a": {"a": {"n": 1}}}),
+    # It is meant for them all the same, and what it holds is changed to what it asks for.
+    ('{"a": "5"}', {"anyOf": [{"properties": {"a": INTEGER}}, INTEGER]}, {"a": 5}),
+    ({"a": "5"}, {"anyOf": [{"properties": {"a": INTEGER}}, STRING]}, {"a": 5}),
+    ('["5"]', {"anyOf": [{"items": INTEGER}, NULL]}, [5]),
     (5, STRING, "5"), (10**30, STRING, str(10**30)), (5.0, INTEGER, 5),
 ]  # fmt: skip
 
@@ -100,6 +108,7 @@ def test_what_the_schema_does_not_take_is_changed(value: Any, schema: Any, expec
         ("12345678901234567890.0", INTEGER, "12345678901234567890"),
         ("5", {"type": ["integer", "string"]}, "5"),
         ("5", BOOLEAN, "5"),
+        ("1.10", {"anyOf": [{"properties": {}}, STRING]}, "1.10"),
     ],
 )
 def test_numbers_keep_their_digits(written: str, schema: Any, text: str) -> None:
