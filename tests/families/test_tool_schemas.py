@@ -41,7 +41,7 @@ def test_what_a_grammar_costs_beyond_the_budget_is_said_of_its_tool(family: str)
     assert CLAUDE is not None
     tool = Tool("f", "tools[0].function", parameters=costly())
     assert FAMILIES[family].build(Request("m", HELLO, tools=[tool]), CLAUDE, Adaptations()).body
-    with pytest.raises(InvalidRequest, match="^Invalid schema for function 'f': with it the schemas") as raised:
+    with pytest.raises(InvalidRequest, match=r"^Invalid schema for function 'f': with it the schemas") as raised:
         FAMILIES[family].build(Request("m", HELLO, tools=[replace(tool, is_strict=True)]), CLAUDE, Adaptations())
     assert (raised.value.param, raised.value.code) == (
         "tools[0].function.parameters",

@@ -28,9 +28,11 @@ _HEADROOM = 100
 def parse_calls(message: Mapping[str, Any], path: str, adapted: Adaptations) -> list[ToolUse]:
     """Raises `InvalidRequest` with a path such as `messages[1].tool_calls[0].function.arguments`."""
     listed = fields.array(message, "tool_calls", "an array of objects", path)
-    if listed:
-        return [_call(item, f"{path}.tool_calls[{index}]", adapted) for index, item in enumerate(listed)]
     older = fields.mapping(message, "function_call", path)
+    if listed:
+        if older:
+            adapted.drop(f"{path}.function_call", "'tool_calls' was sent too.")
+        return [_call(item, f"{path}.tool_calls[{index}]", adapted) for index, item in enumerate(listed)]
     if older:
         # The older form has no ids: its result names the function.
         return [_function(older, "call_function", f"{path}.function_call", adapted)]

@@ -49,18 +49,20 @@ def parse_tools(body: Mapping[str, Any], adapted: Adaptations) -> ToolSettings:
     if listed:
         tools = [_tool(item, f"tools[{index}]", adapted) for index, item in enumerate(listed)]
         _check_names(tools)
-        settings = _chosen(body, tools)
+        settings = _chosen(body, tools, adapted)
         settings.is_parallel = is_parallel
     else:
         tools = [_function(item, f"functions[{index}]", adapted) for index, item in enumerate(functions)]
         _check_names(tools)
-        settings = _chosen_function(body, tools)
+        settings = _chosen_function(body, tools, adapted)
     _check_idle(body, "tool_choice", "tools", listed)
     _check_idle(body, "function_call", "functions", functions)
     if listed and functions:
         adapted.drop("functions", "'tools' was sent too.")
-        if body.get("function_call") is not None:
-            adapted.drop("function_call", "'tools' was sent too.")
+    if listed and body.get("function_call") is not None:
+        adapted.drop("function_call", "It is for 'functions', and 'tools' was sent.")
+    if functions and not listed and body.get("tool_choice") == "none":
+        adapted.drop("tool_choice", "It is for 'tools', and 'functions' was sent.")
     return settings
 
 
@@ -126,7 +128,7 @@ def _function(item: Any, path: str, adapted: Adaptations) -> Tool:
 def _custom(item: Mapping[str, Any], path: str, adapted: Adaptations) -> Tool:
     note_unknown(item, MARKS | {"name", "description", "format"}, path, adapted)
     description = fields.string(item, "description", path) or ""
-    grammar = _grammar(fields.mapping(item, "format", path) or {}, f"{path}.format")
+    grammar = _grammar(fields.mapping(item, "format", path) or {}, f"{path}.format", adapted)
     if grammar:
         adapted.change(f"{path}.format", "description", "It is told of the grammar, and not held to it.")
         description = f"{description}\n\n{grammar}".strip()
@@ -140,13 +142,16 @@ def _custom(item: Mapping[str, Any], path: str, adapted: Adaptations) -> Tool:
     )
 
 
-def _grammar(form: Mapping[str, Any], path: str) -> str:
+def _grammar(form: Mapping[str, Any], path: str, adapted: Adaptations) -> str:
     """`{"type": "grammar", "grammar": {"syntax": "lark", "definition": "…"}}` in words; nothing for bare text."""
-    if fields.word(form, "type", ("text", "grammar"), path) != "grammar":
+    is_grammar = fields.word(form, "type", ("text", "grammar"), path) == "grammar"
+    note_unknown(form, {"type", "grammar"} if is_grammar else {"type"}, path, adapted)
+    if not is_grammar:
         return ""
     grammar = fields.mapping(form, "grammar", path)
     if grammar is None:
         raise fields.missing(f"{path}.grammar")
+    note_unknown(grammar, {"syntax", "definition"}, f"{path}.grammar", adapted)
     syntax = fields.word(grammar, "syntax", ("lark", "regex"), f"{path}.grammar")
     definition = fields.string(grammar, "definition", f"{path}.grammar")
     if syntax is None or definition is None:
@@ -161,7 +166,7 @@ def _name(item: Mapping[str, Any], path: str) -> str:
     return name
 
 
-def _chosen(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
+def _chosen(body: Mapping[str, Any], tools: list[Tool], adapted: Adaptations) -> ToolSettings:
     value = body.get("tool_choice")
     if value is None:
         return ToolSettings(tools)
@@ -177,8 +182,10 @@ def _chosen(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
     inner = fields.mapping(value, kind, "tool_choice")
     if inner is None:
         raise fields.missing(f"tool_choice.{kind}")
+    note_unknown(value, {"type", kind}, "tool_choice", adapted)
     if kind == "allowed_tools":
-        return _allowed(inner, tools)
+        return _allowed(inner, tools, adapted)
+    note_unknown(inner, {"name"}, f"tool_choice.{kind}", adapted)
     return _named(_name(inner, f"tool_choice.{kind}"), tools, "tool_choice")
 
 
@@ -193,9 +200,10 @@ def _check_offered(name: str, tools: list[Tool], param: str) -> None:
         raise InvalidRequest(f"Tool choice '{name[:100]}' not found in '{offered}' parameter.", param=param)
 
 
-def _allowed(inner: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
+def _allowed(inner: Mapping[str, Any], tools: list[Tool], adapted: Adaptations) -> ToolSettings:
     """A subset of the tools: the others are not shown to the model."""
     path = "tool_choice.allowed_tools"
+    note_unknown(inner, {"mode", "tools"}, path, adapted)
     mode = fields.word(inner, "mode", ("auto", "required"), path) or "auto"
     listed = fields.array(inner, "tools", "an array of objects", path)
     if not listed:
@@ -206,13 +214,16 @@ def _allowed(inner: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
         if not isinstance(item, dict):
             raise fields.wrong_type(at, "an object", item)
         kind = fields.word(item, "type", _KINDS, at) or "function"
-        name = _name(fields.mapping(item, kind, at) or {}, f"{at}.{kind}")
+        named = fields.mapping(item, kind, at) or {}
+        name = _name(named, f"{at}.{kind}")
+        note_unknown(item, {"type", kind}, at, adapted)
+        note_unknown(named, {"name"}, f"{at}.{kind}", adapted)
         _check_offered(name, tools, at)
         names.add(name)
     return ToolSettings([tool for tool in tools if tool.name in names], ToolChoice(mode))
 
 
-def _chosen_function(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings:
+def _chosen_function(body: Mapping[str, Any], tools: list[Tool], adapted: Adaptations) -> ToolSettings:
     """In the older form a message calls one function at most."""
     if not tools:
         return ToolSettings()
@@ -224,6 +235,7 @@ def _chosen_function(body: Mapping[str, Any], tools: list[Tool]) -> ToolSettings
         settings.choice = ToolChoice(value)
     elif isinstance(value, dict):
         settings = _named(_name(value, "function_call"), tools, "function_call")
+        note_unknown(value, {"name"}, "function_call", adapted)
     elif value is not None:
         raise fields.wrong_type("function_call", "one of a string or object", value)
     settings.is_parallel, settings.has_functions = False, True

@@ -130,8 +130,15 @@ def test_the_older_form() -> None:
     (use,) = parsed(function_call={"name": "f", "arguments": '{"a":1}'}, tool_calls=[])
     assert (use.name, use.arguments, use.param) == ("f", '{"a":1}', "messages[1].function_call")
     assert use.id
-    assert parsed(function_call={"name": "g"}, tool_calls=[call()])[0].name == "f", "the newer form wins"
     assert parsed(function_call={}) == parsed(function_call=None) == parsed() == []
+
+
+def test_of_both_forms_the_newer_wins() -> None:
+    both = {"function_call": {"name": "g"}, "tool_calls": [call()]}
+    notes = Adaptations()
+    assert [use.name for use in parse_calls(both, "messages[1]", notes)] == ["f"]
+    assert notes.items() == {"messages[1].function_call": "dropped"}
+    assert refused(strict=True, **both)[1] == "messages[1].function_call"
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,27 @@ def test_marks() -> None:
         ({"tools": [{"type": "function", "function": {"name": "f", "examples": [1]}}]}, "tools[0].function.examples"),
         ({"tools": [{"type": "custom", "custom": {"name": "f", "strict": True}}]}, "tools[0].custom.strict"),
         ({"functions": [{"name": "f", "examples": [1]}]}, "functions[0].examples"),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "f", "format": {"type": "text", "x": 1}}}]},
+            "tools[0].custom.format.x",
+        ),
+        (
+            {"tools": [F], "tool_choice": {**F, "disable_parallel_tool_use": True}},
+            "tool_choice.disable_parallel_tool_use",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "function", "function": {"name": "f", "x": 1}}},
+            "tool_choice.function.x",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": [F], "x": 1}}},
+            "tool_choice.allowed_tools.x",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": [{**F, "x": 1}]}}},
+            "tool_choice.allowed_tools.tools[0].x",
+        ),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "f", "x": 1}}, "function_call.x"),
     ],
 )
 def test_unknown_keys_are_dropped_and_said(body: dict[str, Any], place: str) -> None:
@@ -350,6 +371,19 @@ def test_the_newer_form_wins() -> None:
     assert (settings.has_functions, settings.is_parallel) == (False, True)
     assert adapted(**body) == "functions=dropped"
     assert refused(body, strict=True)[1:] == ("functions", "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tools": [F], "function_call": "none"}, "function_call"),
+        ({"functions": [{"name": "f"}], "tool_choice": "none"}, "tool_choice"),
+    ],
+)
+def test_a_choice_in_the_form_that_the_tools_are_not_in(body: dict[str, Any], param: str) -> None:
+    assert parsed(**body).choice is ToolChoice.AUTO
+    assert adapted(**body) == f"{param}=dropped"
+    assert refused(body, strict=True)[1:] == (param, "unsupported_parameter")
 
 
 @pytest.mark.parametrize(
