@@ -194,6 +194,8 @@ class Model:
     """Converse: where in `additionalModelRequestFields` the effort goes. None: it cannot be chosen."""
     efforts: tuple[str, ...] = ()
     """Converse: what may be written there, the least first."""
+    reasons_unasked: bool = True
+    """Converse: does it reason where the field is left out?"""
     bare_efforts: tuple[str, ...] = ()
     """Converse: the efforts with which maxTokens, temperature and topP are refused."""
 

@@ -83,12 +83,12 @@ def put_top_k(request: Request, model: Model, adapted: Adaptations, fields: dict
 
 
 def put_effort(request: Request, model: Model, adapted: Adaptations, fields: dict[str, Any]) -> None:
-    """How deep the models think that are not Claude. One that does not at all has nothing to be switched off."""
+    """How deep the models think that are not Claude. One that does not, or not unasked, has nothing to be switched off."""
     effort, tokens = request.sampling.reasoning_effort, request.sampling.reasoning_tokens
     param, tokens_param = request.param("reasoning_effort"), request.param("reasoning_tokens")
     if effort is None and tokens is None:
         return
-    if effort == "none" and tokens is None and "reasoning" not in model.features:
+    if effort == "none" and tokens is None and ("reasoning" not in model.features or not model.reasons_unasked):
         return
     field = model.effort_field
     if field is None or not model.efforts or field.split(".")[0] in fields:

@@ -29,6 +29,7 @@ def test_claude_may_adapt_without_a_choice_of_effort(converse: Any) -> None:
 
 
 NOVA, GPT, GROK, R1 = "amazon.nova-2-lite-v1:0", "openai.gpt-6-sol", "xai.grok-4.7", "deepseek.r1-v1:0"
+QWEN, V3, OSS = "qwen.qwen3-32b-v1:0", "deepseek.v3-v1:0", "openai.gpt-oss-120b-1:0"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,10 @@ NOVA, GPT, GROK, R1 = "amazon.nova-2-lite-v1:0", "openai.gpt-6-sol", "xai.grok-4
             "reasoning_tokens=dropped",
         ),
         (GROK, {"reasoning_effort": "none"}, {"reasoning": {"effort": "low"}}, "reasoning_effort=none->low"),
+        (OSS, {"reasoning_effort": "none"}, {"reasoning_effort": "low"}, "reasoning_effort=none->low"),
+        (QWEN, {"reasoning_effort": "none"}, {}, ""),
+        (QWEN, {"reasoning_effort": "minimal"}, {"reasoning_config": "low"}, "reasoning_effort=minimal->low"),
+        (V3, {"reasoning_effort": "none"}, {}, ""),
         (NOVA, {"reasoning_effort": "none"}, {"reasoningConfig": {"type": "disabled"}}, ""),
         (
             NOVA,
