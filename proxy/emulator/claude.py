@@ -6,7 +6,6 @@ Bedrock adds to the last event.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -33,7 +32,7 @@ from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
 from proxy.emulator.samples import sample
 from proxy.emulator.script import Script
-from proxy.emulator.signature import bind
+from proxy.emulator.signature import bind, redact
 from proxy.emulator.tokens import tokenise
 
 REDACTED = "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING"
@@ -178,8 +177,7 @@ def _own(body: Mapping[str, Any], model: Model) -> list[Block]:
 def _own_thinking(body: Mapping[str, Any], given: Traits) -> list[Block]:
     bound_to = bind(body, body["messages"])
     if REDACTED in last_user_text(body):
-        data = b64encode(b"emulator" + bound_to).decode()
-        return [Block({"type": "redacted_thinking", "data": data}, [], THOUGHT)]
+        return [Block({"type": "redacted_thinking", "data": redact(bound_to)}, [], THOUGHT)]
     default = "summarized" if given.shows_thinking else "omitted"
     is_shown = (body.get("thinking") or {}).get("display", default) != "omitted"
     return [thinking_block(tokenise(THOUGHT) if is_shown else [], bound_to, "" if is_shown else THOUGHT)]

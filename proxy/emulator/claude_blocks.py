@@ -14,7 +14,7 @@ from typing import Any
 from proxy.emulator import fields
 from proxy.emulator.models import Model
 from proxy.emulator.refusal import invalid
-from proxy.emulator.signature import is_signed
+from proxy.emulator.signature import is_redacted, is_signed
 
 MAX_IMAGE = 3_932_160
 MAX_BREAKPOINTS = 4
@@ -93,6 +93,9 @@ def check_block(block: Any, path: str, role: str, model: Model) -> None:
             text = fields.string(block["thinking"], f"{inner}.thinking")
             if not is_signed(text, fields.string(block["signature"], f"{inner}.signature")):
                 raise invalid(f"{path}: Invalid `signature` in `thinking` block")
+        case "redacted_thinking":
+            if not is_redacted(fields.string(block["data"], f"{inner}.data")):
+                raise invalid(f"{path}: Invalid `data` in `redacted_thinking` block")
 
 
 def check_text(block: Mapping[str, Any], path: str, role: str) -> None:

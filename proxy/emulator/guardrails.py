@@ -97,8 +97,10 @@ def find(identifier: str | None, version: str | None, region: str, settings: Set
 
 
 def tagged(text: str, config: Mapping[str, Any]) -> str:
-    """What an InvokeModel body wants guarded: what stands in its tags, or everything."""
-    tag = f"{_TAG}{config.get('tagSuffix', '')}"
+    """What an InvokeModel body wants guarded: what stands in its tags, or everything. No suffix, no tags."""
+    if not config.get("tagSuffix"):
+        return text
+    tag = f"{_TAG}{config['tagSuffix']}"
     found = re.findall(rf"<{re.escape(tag)}>(.*?)</{re.escape(tag)}>", text, re.DOTALL)
     return "\n".join(found) if found else text
 

@@ -33,6 +33,16 @@ def is_signed(text: str, signature: str) -> bool:
     return _read(signature)[0] == sha256(text.encode()).digest()
 
 
+def redact(bound_to: bytes) -> str:
+    """The `data` of a redacted block."""
+    return b64encode(_BEGIN + bound_to).decode()
+
+
+def is_redacted(data: str) -> bool:
+    """Was it made here?"""
+    return _decoded(data).startswith(_BEGIN)
+
+
 def is_bound(signature: str, bound_to: bytes) -> bool:
     """Was it given behind this conversation? Signatures that a script brought are not bound to any."""
     return _read(signature)[1] in (bound_to, _UNBOUND)
@@ -45,13 +55,17 @@ def sign_again(text: str, signature: str) -> str:
 
 def _read(signature: str) -> tuple[bytes, bytes]:
     """The digests of the text and of the conversation; empty for what is no signature."""
-    try:
-        raw = b64decode(signature, validate=True)
-    except (Base64Error, ValueError):
-        return b"", b""
+    raw = _decoded(signature)
     if len(raw) != len(_BEGIN) + 64 or not raw.startswith(_BEGIN):
         return b"", b""
     return raw[len(_BEGIN) : -32], raw[-32:]
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        return b""
 
 
 def _unmarked(value: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from proxy import jsonio
+from proxy.emulator.signature import redact
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 NOVA = "amazon.nova-2-lite-v1:0"
@@ -163,25 +165,28 @@ def test_a_client_that_returns_it_is_served_by_that(serve, bedrock):
 
 
 def test_redacted_thoughts_go_back_too(proxy, bedrock):
+    data = redact(bytes(32))
     blocks = [
-        {"type": "redacted_thinking", "data": "c2VjcmV0"},
+        {"type": "redacted_thinking", "data": data},
         {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}},
     ]
     script = bedrock.script(content=blocks, text="", stop_reason="tool_use")
     messages = first_turn(proxy, headers=script)
     proxy.chat(CLAUDE, messages=messages, headers=bedrock.script(text="Noon."), **FIELDS)
-    assert [block.get("data") for block in thoughts(bedrock.calls[1])] == ["c2VjcmV0"]
+    _, second = bedrock.calls
+    assert [block.get("data") for block in thoughts(second)] == [data]
 
 
-FORGED = [{"type": "thinking", "thinking": "Hm.", "signature": "Zm9yZ2Vk"}]
+FORGED = {"type": "thinking", "thinking": "Hm.", "signature": "Zm9yZ2Vk"}
+FORGED_REDACTED = {"type": "redacted_thinking", "data": "Zm9yZ2Vk"}
 
 
-def forged_turn() -> list[dict[str, Any]]:
+def forged_turn(thought: dict[str, str] = FORGED) -> list[dict[str, Any]]:
     """The second turn with a thought that some other model, or account, has signed."""
     call = {"id": "toolu_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     return [
         ASK,
-        {"role": "assistant", "content": None, "thinking_blocks": FORGED, "tool_calls": [call]},
+        {"role": "assistant", "content": None, "thinking_blocks": [thought], "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "toolu_1", "content": "noon"},
     ]
 
@@ -191,10 +196,11 @@ def forged_turn() -> list[dict[str, Any]]:
     ("model", "is_off"),
     [(CLAUDE, True), (ADAPTIVE, False), (BY_CONVERSE, True), (ADAPTIVE_BY_CONVERSE, False)],
 )
-def test_thoughts_that_bedrock_refuses_are_left_out(serve, bedrock, stream, model, is_off):
+@pytest.mark.parametrize("thought", [FORGED, FORGED_REDACTED])
+def test_thoughts_that_bedrock_refuses_are_left_out(serve, bedrock, stream, model, is_off, thought):
     """Once, with a word of it; a model that insists on thoughts behind calls then goes on without thinking."""
     proxy = serve(models=ALIASES, retry={"attempts": 1})
-    reply = proxy.chat(model, messages=forged_turn(), stream=stream, **FIELDS)
+    reply = proxy.chat(model, messages=forged_turn(thought), stream=stream, **FIELDS)
     assert reply.status_code == 200, reply.text
     assert "noon" in reply.text
     adapted = reply.headers["x-bedrock-proxy-adapted"]
@@ -202,8 +208,9 @@ def test_thoughts_that_bedrock_refuses_are_left_out(serve, bedrock, stream, mode
     assert ("reasoning_effort=off-for-this-turn" in adapted) is is_off
     first, second = bedrock.calls
     assert first.status == 400
-    assert "Zm9yZ2Vk" in str(first.body)
-    assert "Zm9yZ2Vk" not in str(second.body)
+    forged = ("Zm9yZ2Vk", b64encode(b"Zm9yZ2Vk").decode())  # Converse wraps what is redacted once more
+    assert any(word in str(first.body) for word in forged)
+    assert not any(word in str(second.body) for word in forged)
 
 
 def test_strict_mode_says_that_they_were_refused(proxy, bedrock):

@@ -7,7 +7,7 @@ import pytest
 from proxy.emulator.claude_blocks import MAX_IMAGE
 from proxy.emulator.claude_rules import check
 from proxy.emulator.refusal import Refusal
-from proxy.emulator.signature import sign_thinking
+from proxy.emulator.signature import redact, sign_thinking
 
 SONNET4 = "anthropic.claude-sonnet-4-20250514-v1:0"
 SONNET45 = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -247,10 +247,20 @@ CASES = [
         SONNET45,
         [
             user("a"),
-            assistant({"type": "redacted_thinking", "data": "x", "cache_control": {"type": "ephemeral"}}, text("b")),
+            assistant(
+                {"type": "redacted_thinking", "data": redact(b""), "cache_control": {"type": "ephemeral"}}, text("b")
+            ),
             user("c"),
         ],
         f"messages.1.content.0.redacted_thinking.cache_control: {EXTRA}",
+    ),
+    *(
+        (
+            SONNET45,
+            [user("a"), assistant({"type": "redacted_thinking", "data": data}, text("b")), user("c")],
+            "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
+        )
+        for data in ("", "x", "Zm9yZ2Vk")
     ),
     # prefill
     (SONNET45, [user("a"), assistant("The answer is")], None),
@@ -340,7 +350,7 @@ def test_system(models, system, message):
         ([use()], [result()], "tool_use"),
         ([text("b"), use()], [result(), text("c")], "text"),
         ([thought("Hm"), use()], [result()], None),
-        ([{"type": "redacted_thinking", "data": "x"}, use()], [result()], None),
+        ([{"type": "redacted_thinking", "data": redact(b"")}, use()], [result()], None),
         ([text("b")], [text("c")], None),
     ],
 )

@@ -1,3 +1,4 @@
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from proxy import jsonio
 from proxy.emulator.converse_rules import check
 from proxy.emulator.refusal import Refusal
-from proxy.emulator.signature import bind, sign_thinking
+from proxy.emulator.signature import bind, redact, sign_thinking
 
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 SONNET46 = "anthropic.claude-sonnet-4-6"
@@ -301,8 +302,11 @@ def test_what_the_real_service_took_is_taken(models):
         for message in body["messages"]:
             for block in message["content"]:
                 # Signatures are of another maker.
-                if reasoning := block.get("reasoningContent", {}).get("reasoningText"):
-                    reasoning["signature"] = sign_thinking(reasoning["text"])
+                reasoning = block.get("reasoningContent", {})
+                if "reasoningText" in reasoning:
+                    reasoning["reasoningText"]["signature"] = sign_thinking(reasoning["reasoningText"]["text"])
+                if "redactedContent" in reasoning:
+                    reasoning["redactedContent"] = b64encode(redact(bytes(32)).encode()).decode()
         try:
             check(body, models[id], is_stream=operation == "converse-stream")
         except Refusal as refusal:

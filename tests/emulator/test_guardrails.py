@@ -68,6 +68,12 @@ def test_what_is_tagged(config, text):
     assert tagged(f"<{tag}>a</{tag}> c <{tag}>b</{tag}>", config) == text
 
 
+@pytest.mark.parametrize("config", [{}, {"streamProcessingMode": "SYNCHRONOUS"}])
+def test_without_a_suffix_no_tag_is_one(config):
+    text = "<amazon-bedrock-guardrails-guardContent_>a</amazon-bedrock-guardrails-guardContent_> b"
+    assert tagged(text, config) == text
+
+
 def test_what_converse_marks():
     guard = {"guardContent": {"text": {"text": "a"}}}
     assert guarded({"system": [guard], "messages": [{"role": "user", "content": [{"text": "b"}, guard]}]}) == "a\na"

@@ -33,7 +33,7 @@ from proxy.emulator.models import read_catalog
 from proxy.emulator.refusal import Refusal
 from proxy.emulator.script import Script
 from proxy.emulator.settings import Settings
-from proxy.emulator.signature import sign_thinking
+from proxy.emulator.signature import redact, sign_thinking
 from proxy.errors import InvalidRequest, ProxyError
 from proxy.exchange import Filters
 from proxy.families import FAMILIES, Call
@@ -205,7 +205,7 @@ HISTORIES: dict[str, list[Json]] = {
     "thoughts": called(thinking_blocks=[THOUGHT], content="Well", reasoning_content="Hm."),
     "hidden thoughts": called(
         thinking_blocks=[
-            {"type": "redacted_thinking", "data": "abcd"},
+            {"type": "redacted_thinking", "data": redact(bytes(32))},
             {"type": "thinking", "thinking": "", "signature": sign_thinking("")},
         ]
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.emulator.signature import sign_thinking
+from proxy.emulator.signature import redact, sign_thinking
 from proxy.errors import InvalidRequest
 from proxy.neutral.blocks import CacheMark, Document, Image, Reasoning, Text, ToolResult, ToolUse
 from proxy.neutral.request import Message, Request, Role, Tool
@@ -273,7 +273,7 @@ def test_marks_with_nothing_to_mark(claude: Any) -> None:
         [claude.said(" ", mark(), "Hi")],
         [question, claude.said(" ", mark()), claude.said("!")],
         [question, claude.said(thought, mark(), "Hi", role=Role.ASSISTANT), question],
-        [question, claude.said(Reasoning("", redacted="eA=="), mark(), role=Role.ASSISTANT), question],
+        [question, claude.said(Reasoning("", redacted=redact(bytes(32))), mark(), role=Role.ASSISTANT), question],
     ):
         built = claude.build(Request("m", messages), "sonnet-5")
         assert marks_of(built.body) == []

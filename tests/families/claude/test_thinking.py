@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.emulator.signature import sign_thinking
+from proxy.emulator.signature import redact, sign_thinking
 from proxy.errors import InvalidRequest, UnsupportedParameter
 from proxy.families.claude import FAMILY
 from proxy.families.thinking import Plan, plan
@@ -25,7 +25,7 @@ SHOWN = {"type": "adaptive", "display": "summarized"}
 OFF = {"type": "disabled"}
 INTERLEAVED = "interleaved-thinking-2025-05-14"
 THOUGHT = Reasoning("Hm.", sign_thinking("Hm."))
-REDACTED = Reasoning("", redacted="c2VjcmV0")
+REDACTED = Reasoning("", redacted=redact(bytes(32)))
 
 
 def budget(tokens: int) -> dict[str, Any]:
@@ -362,7 +362,7 @@ def test_thoughts_are_kept_where_the_model_thinks(name: str, sampling: Sampling,
     content = built.body["messages"][1]["content"]
     thoughts = [
         {"type": "thinking", "thinking": "Hm.", "signature": THOUGHT.signature},
-        {"type": "redacted_thinking", "data": "c2VjcmV0"},
+        {"type": "redacted_thinking", "data": REDACTED.redacted},
     ]
     assert content[:-2] == (thoughts if is_kept else [])
     assert ("messages[1].thinking_blocks=dropped" in built.adapted) is not is_kept
