@@ -259,7 +259,24 @@ def _check(raw: Mapping[str, Any], where: str, *, is_strict: bool = True) -> Con
     for number, key in enumerate(keys if isinstance(keys, list) else ()):
         _convert(key, Secret | Key, f"auth.keys[{number}]", where, is_strict)
     config: Config = _convert(raw, Config, "", where, is_strict)
+    _check_guardrails_of_keys(config.auth, where)
     return config
+
+
+def _check_guardrails_of_keys(auth: Auth, where: str) -> None:
+    """A key that stands twice must not leave open which guardrail is its own."""
+    seen: dict[str, tuple[int, Guardrail]] = {}
+    for number, entry in enumerate(auth.keys):
+        if isinstance(entry, Key) and entry.guardrail is not None:
+            first, guardrail = seen.setdefault(entry.key, (number, entry.guardrail))
+            if _meaning(guardrail) != _meaning(entry.guardrail):
+                raise ConfigError(
+                    f"{where}auth.keys[{number}]: the same key as auth.keys[{first}], with another guardrail"
+                )
+
+
+def _meaning(guardrail: Guardrail) -> tuple[str, str, str | None]:
+    return guardrail.id, str(guardrail.version), guardrail.trace
 
 
 def _is_struct(hint: Any) -> bool:

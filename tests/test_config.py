@@ -157,6 +157,9 @@ WRONG = {
         "FILE auth.keys[0].guardrail.version: found a value that is not shown; expected `str` matching regex "
         "'^([1-9][0-9]{0,7}|DRAFT)\\\\Z'"
     ),
+    "auth: {keys: [{key: b, guardrail: {id: abc, version: 1}}, c, {key: b, guardrail: {id: abc, version: 2}}]}": (
+        "FILE auth.keys[2]: the same key as auth.keys[0], with another guardrail"
+    ),
     "routing:\n  profile_scope: eu": "FILE routing.profile_scope: found 'eu'; allowed: geo, global",
     # Not YAML, or not with one meaning.
     "server:\n  port: 1\n  port: 2": "FILE not YAML: line 3, column 3: the key 'port' stands twice",
@@ -214,6 +217,8 @@ def test_a_file_that_is_not_there_or_not_text(file: Path, tmp_path: Path) -> Non
         "auth:\n  keys: [sk-secret-1]\nx: y",
         "auth:\n  keys: [sk-secret-1]\n  keys: [sk-secret-1]",
         "auth:\n  keys: [sk-secret-1]\n\tx: y",
+        "auth: {keys: [{key: sk-secret-1, guardrail: {id: a, version: 1}},"
+        " {key: sk-secret-1, guardrail: {id: b, version: 1}}]}",
         "sk-secret-1",
         "- sk-secret-1",
     ],
@@ -330,6 +335,12 @@ def test_keys_of_the_environment_are_added(file: Path) -> None:
     assert loaded(file, text, {"BEDROCK_PROXY_API_KEY": " c ,,d,"}).auth.keys == ("a", "b", "c", "d")
     assert load(None, {"BEDROCK_PROXY_API_KEY": "c"}).auth.keys == ("c",)
     assert load(None, {"BEDROCK_PROXY_API_KEY": " , "}).auth.keys == ()
+
+
+@pytest.mark.parametrize("other", ["k", "{key: k}", "{key: k, guardrail: {id: a, version: '1'}}"])
+def test_a_key_may_stand_twice_where_it_is_clear_which_guardrail_it_has(file: Path, other: str) -> None:
+    text = f"auth: {{keys: [{{key: k, guardrail: {{id: a, version: 1}}}}, {other}]}}"
+    assert loaded(file, text, {"BEDROCK_PROXY_API_KEY": "k"}).auth.secrets == ["k"] * 3
 
 
 @pytest.mark.parametrize("id", ["abc123", "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:guardrail/abc123"])
