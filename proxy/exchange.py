@@ -19,7 +19,7 @@ from typing import TypeVar
 from proxy.bedrock.client import Answer, BedrockClient
 from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
-from proxy.errors import CredentialsExpired, ProxyError, StreamRefused, UpstreamBroken, UpstreamTimeout
+from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
 from proxy.neutral.barejson import FenceFilter, UnwrapFilter
 from proxy.neutral.calls import CallFilter
@@ -105,13 +105,8 @@ class Exchange:
             reply, answer = await self._whole(call)
             return Unfolded(answer, unfold(reply))
         end_s = asyncio.get_running_loop().time() + self._timeouts.total_s
-        try:
-            async with _within(self._timeouts.total_s, _TOO_LATE):
-                return await self._until_answered(lambda: self._open_once(call, end_s))
-        except StreamRefused:
-            # Bedrock knows better than the catalogue. What else is asked with this call, for other choices, need not try.
-            call.can_stream = False
-        return await self._open(call)
+        async with _within(self._timeouts.total_s, _TOO_LATE):
+            return await self._until_answered(lambda: self._open_once(call, end_s))
 
     async def _ask_once(self, call: Call) -> tuple[Reply, Answer]:
         answer = await self._send(call, self._family.operation)

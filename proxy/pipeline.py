@@ -22,7 +22,7 @@ from proxy import jsonio
 from proxy.apis.api import Api, Asked, Identity
 from proxy.apis.sse import KEEPALIVE, comment
 from proxy.bedrock.client import Answer
-from proxy.calling import CallBuilder
+from proxy.calling import CallBuilder, WholeOnly
 from proxy.choices import Choices, abandon, together
 from proxy.config import Config
 from proxy.conformity import Form
@@ -85,6 +85,7 @@ class Pipeline:
         self._shared_file = shared_file
         self._now = now
         self._policy = Policy(config, upstream.resolve)
+        self._whole_only = WholeOnly()
         self._fetcher: Fetcher
         self._media: Media
         self._thoughts: ThoughtStore
@@ -131,7 +132,7 @@ class Pipeline:
         self, request: Request, target: Target, adapted: Adaptations, headers: Mapping[str, str], record: Record
     ) -> Exchange:
         passed_on = {name: headers[name] for name in self._upstream.passed_on if name in headers}
-        builder = CallBuilder(request, target.model, adapted, passed_on, record)
+        builder = CallBuilder(request, target, adapted, passed_on, record, self._whole_only)
         call = builder.build()
         client = await self._upstream.client(target.region)
         family = FAMILIES[target.model.family]
@@ -162,11 +163,12 @@ class Pipeline:
             await abandon(opening)
             raise
         watch = Watch(asked.request, exchange.model, form, record.request_id)
-        return Streamed(self._chunks(asked, opening, watch, record), _headers(record))
+        return Streamed(self._chunks(asked, opening, watch, record, record.adapted), _headers(record))
 
     async def _chunks(
-        self, asked: Asked, opening: asyncio.Future[Choices], watch: Watch, record: Record
+        self, asked: Asked, opening: asyncio.Future[Choices], watch: Watch, record: Record, told: str
     ) -> AsyncGenerator[bytes]:
+        """`told`: the adaptations in the header, which may have gone out before all were known."""
         loop = asyncio.get_running_loop()
         writer = asked.stream(self._identity(asked, None))
         try:
@@ -176,7 +178,7 @@ class Pipeline:
             record.upstream_request_id = choices.answer.request_id
             writer = asked.stream(self._identity(asked, choices.answer))
             record.first_event_s = loop.time() - record.started_s
-            comments = b""
+            comments = b"" if record.adapted == told else comment(f"{ADAPTED_HEADER}: {record.adapted}")
             async with aclosing(choices.batches()) as batches:
                 async for choice, events in batches:
                     if watch.feed(events, choice):

@@ -21,6 +21,7 @@ from proxy.errors import (
     InvalidRequest,
     ModelFailed,
     Overloaded,
+    StreamRefused,
     ThoughtsRefused,
     UpstreamBroken,
     UpstreamTimeout,
@@ -333,7 +334,7 @@ WHOLE_ONLY = httpx.Response(
 async def test_a_model_that_refuses_to_stream_is_asked_for_all_of_its_answer(stops, router, make):
     refused = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
     asked = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[whole() for _ in range(2)])
-    exchange = make(stops)
+    exchange = make(stops, instead={StreamRefused: lambda: Call(b"{}", stops=list(stops), can_stream=False)})
     expected = "Hel" if stops else "Hello"
     for _ in range(2):
         unfolding = await exchange.open()
@@ -344,7 +345,8 @@ async def test_a_model_that_refuses_to_stream_is_asked_for_all_of_its_answer(sto
 async def test_stops_need_no_stream(router, make):
     router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
     router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=whole())
-    reply, answer = await make(("lo",)).whole()
+    bare = Call(b"{}", stops=["lo"], can_stream=False)
+    reply, answer = await make(("lo",), instead={StreamRefused: lambda: bare}).whole()
     assert (reply.text, reply.stop_sequence) == ("Hel", "lo")
     await answer.aclose()
 

@@ -105,6 +105,23 @@ def test_headers_of_a_stream_that_began_with_a_comment(restless, bedrock):
     assert "x-amzn-requestid" not in response.headers
 
 
+def test_what_is_adapted_after_the_header_has_gone_stands_in_a_comment(restless, bedrock):
+    """Bedrock refuses a thought, which is then left out: too late for the header of a stream that had to show life."""
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "Zm9yZ2Vk"}
+    messages = [*HI, {"role": "assistant", "content": "Hi", "thinking_blocks": [thought]}, *HI]
+    refused = {
+        "type": "ValidationException",
+        "message": "messages.1.content.0: Invalid `signature` in `thinking` block",
+    }
+    bedrock.rules({"script": {"delay_ms": 200, "error": refused, "times": 1}}, {"script": {"text": "One"}})
+    response = restless.chat(CLAUDE, messages=messages, stream=True, reasoning_effort="low", seed=1)
+    assert response.headers["x-bedrock-proxy-adapted"] == "seed=dropped"
+    told = ": x-bedrock-proxy-adapted: messages[1].thinking_blocks=refused-by-model, seed=dropped\n\n"
+    assert response.text.count(told) == 1
+    assert response.text.index(told) < response.text.index("data:")
+    assert "One" in response.text
+
+
 def test_a_whole_answer_has_no_comments(restless, bedrock):
     response = restless.chat(LLAMA, headers=bedrock.script(delay_ms=100))
     assert jsonio.decode(response.content)["object"] == "chat.completion"
