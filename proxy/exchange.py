@@ -63,6 +63,10 @@ class Exchange:
         self._policy = RetryPolicy(attempts=retry.attempts)
         self._retry_deadline_s = retry.deadline_s
 
+    @property
+    def thinks(self) -> bool:
+        return self._call.thinks
+
     async def whole(self) -> tuple[Reply, Answer]:
         """Raises `ProxyError`. The `Answer` is read to its end; its headers are still of interest."""
         return await self._with_less_if_refused(self._whole)

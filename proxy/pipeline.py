@@ -47,7 +47,7 @@ from proxy.watch import Watch
 _ALPHABET = string.ascii_letters + string.digits
 ADAPTED_HEADER = "x-bedrock-proxy-adapted"
 STRICT_HEADER = "x-bedrock-proxy-strict"
-_MOST_THOUGHTS = 10_000
+_MOST_THOUGHTS = 20_000
 _THOUGHTS_S = 24 * 3600.0
 """How many thoughts are kept for calls whose results have not come yet, and how long."""
 _NOT_MET = "response_format=not-met"
@@ -141,7 +141,7 @@ class Pipeline:
     async def _whole(self, asked: Asked, exchange: Exchange, form: Form | None, record: Record) -> Whole:
         answers = await together(exchange.whole for _ in range(asked.request.choices))
         replies = [reply for reply, _ in answers]
-        watch = Watch(asked.request, exchange.model, form, record.request_id)
+        watch = Watch(asked.request, exchange.model, form, record.request_id, thinks=exchange.thinks)
         for choice, reply in enumerate(replies):
             watch.feed(unfold(reply), choice)
             record.usage = watch.usage
@@ -162,7 +162,7 @@ class Pipeline:
         except BaseException:
             await abandon(opening)
             raise
-        watch = Watch(asked.request, exchange.model, form, record.request_id)
+        watch = Watch(asked.request, exchange.model, form, record.request_id, thinks=exchange.thinks)
         return Streamed(self._chunks(asked, opening, watch, record, record.adapted), _headers(record))
 
     async def _chunks(

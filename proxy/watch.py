@@ -19,9 +19,12 @@ class Watch:
 
     __slots__ = ("_forms", "_request_id", "_thoughts", "_usages")
 
-    def __init__(self, request: Request, model: Model, form: Form | None, request_id: str) -> None:
+    def __init__(
+        self, request: Request, model: Model, form: Form | None, request_id: str, *, thinks: bool = False
+    ) -> None:
+        """`thinks`: is the model free to?"""
         has_thoughts = bool(request.tools) and model.signs_thoughts
-        self._thoughts = [ThoughtWatch() for _ in range(request.choices if has_thoughts else 0)]
+        self._thoughts = [ThoughtWatch(thinks) for _ in range(request.choices if has_thoughts else 0)]
         self._forms: list[FormWatch] = [form.watch() for _ in range(request.choices)] if form is not None else []
         self._usages = [Usage()] * request.choices
         self._request_id = request_id

@@ -42,6 +42,8 @@ class Call:
     """The answer is the value under this key of those arguments, not all of them."""
     argument_keys: Mapping[str, str] = field(default_factory=dict)
     """The client's name of a tool -> the key of its arguments under which the client's own stand."""
+    thinks: bool = False
+    """Is a Claude free to think before it answers?"""
     most_calls: int | None = None
     """The model may call more tools than the client wants: so many calls are kept, the first ones."""
 

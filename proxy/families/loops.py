@@ -29,7 +29,7 @@ def begins_without_thought(messages: Sequence[Message]) -> bool:
 
 
 def calls_without_thoughts(messages: Sequence[Message]) -> list[str]:
-    """The `param` of each turn since the user spoke last that calls tools and has no thought with it."""
+    """The `param` of each turn since the user spoke last that calls tools and has lost the thought with it."""
     messages = _spoken(messages)
     params: list[str] = []
     calling: list[Message] = []
@@ -56,7 +56,8 @@ def _says(block: Block) -> bool:
 def _without_thought(turn: Sequence[Message]) -> list[str]:
     """`turn`: neighbours, the last first."""
     blocks = [block for message in turn for block in message.blocks]
-    if any(is_sealed_thought(block) for block in blocks) or not any(isinstance(block, ToolUse) for block in blocks):
+    is_accounted_for = any(isinstance(block, Reasoning) and (block.is_sealed or block.says_none) for block in blocks)
+    if is_accounted_for or not any(isinstance(block, ToolUse) for block in blocks):
         return []
     return [next(message.param for message in turn if any(isinstance(block, ToolUse) for block in message.blocks))]
 

@@ -54,6 +54,11 @@ class Reasoning:
         """Can it go back to the model?"""
         return bool(self.signature or self.redacted)
 
+    @property
+    def says_none(self) -> bool:
+        """Kept in place of a thought: the model was free to think before its call, and did not."""
+        return self.is_kept and not self.is_sealed
+
 
 @dataclass(slots=True)
 class ToolUse:

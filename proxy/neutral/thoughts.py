@@ -18,11 +18,15 @@ _REFUSED = "refused-by-model"
 
 
 class ThoughtWatch:
-    """Call id -> the sealed thoughts between the call before it, or the beginning, and itself. Cheap where there are none."""
+    """Call id -> the sealed thoughts between the call before it, or the beginning, and itself. Cheap where there are none.
 
-    __slots__ = ("_pieces", "_thought", "_waiting", "thoughts")
+    Of a model that `thinks`, and began to call without a thought, an empty one is kept: it is not to be missed later.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_pieces", "_thinks", "_thought", "_waiting", "thoughts")
+
+    def __init__(self, thinks: bool = False) -> None:
+        self._thinks = thinks
         self._thought: Reasoning | None = None
         self._pieces: list[str] = []
         self._waiting: list[Reasoning] = []
@@ -37,8 +41,9 @@ class ThoughtWatch:
                 if event.kind is BlockKind.REASONING:
                     self._thought = Reasoning("")
                     self._pieces = []
-                elif event.kind is BlockKind.TOOL_USE and self._waiting:
-                    self.thoughts[event.id] = self._waiting
+                elif event.kind is BlockKind.TOOL_USE and (self._waiting or self._thinks):
+                    if self._waiting or not self.thoughts:
+                        self.thoughts[event.id] = self._waiting or [Reasoning("")]
                     self._waiting = []
             elif isinstance(event, ReasoningSeal) and self._thought is not None:
                 self._thought.signature += event.signature
@@ -84,7 +89,7 @@ def _kept(found: Mapping[str, list[Reasoning]], call: ToolUse) -> list[Block]:
 
 def have_thoughts(messages: Sequence[Message]) -> bool:
     """Are there any, sent by the client or kept?"""
-    return any(isinstance(block, Reasoning) for message in messages for block in message.blocks)
+    return any(isinstance(block, Reasoning) and not block.says_none for message in messages for block in message.blocks)
 
 
 def without_thoughts(messages: Sequence[Message], adapted: Adaptations) -> list[Message]:
@@ -95,7 +100,7 @@ def without_thoughts(messages: Sequence[Message], adapted: Adaptations) -> list[
 def _bare(message: Message, adapted: Adaptations) -> Message:
     blocks: list[Block] = []
     for block in message.blocks:
-        if not isinstance(block, Reasoning):
+        if not isinstance(block, Reasoning) or block.says_none:
             blocks.append(block)
         elif block.is_kept:
             adapted.tell(f"{message.param}.thinking_blocks", _REFUSED)

@@ -287,3 +287,18 @@ def test_a_model_that_takes_none_back_gets_none(proxy, bedrock):
     reply = proxy.chat(NOVA, messages=messages, **{**FIELDS, "max_tokens": None, "reasoning_effort": "low"})
     assert reply.status_code == 200, reply.text
     assert "reasoningContent" not in str(bedrock.calls[-1].body)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("model", [ADAPTIVE, ADAPTIVE_BY_CONVERSE])
+def test_a_thought_that_never_was_is_not_missed(serve, bedrock, stream, model):
+    """An adaptive model thinks where it likes to. Only what is lost is told."""
+    proxy = serve(models=ALIASES)
+    script = bedrock.script(content=[{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}], text="")
+    first = proxy.chat(model, messages=[ASK], headers=script, stream=stream, **FIELDS)
+    assert "toolu_1" in first.text
+    messages = forged_turn()
+    del messages[1]["thinking_blocks"]
+    second = proxy.chat(model, messages=messages, stream=stream, **FIELDS)
+    assert second.status_code == 200, second.text
+    assert "x-bedrock-proxy-adapted" not in second.headers

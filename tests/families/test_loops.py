@@ -8,6 +8,7 @@ from proxy.neutral.request import Message, Role
 
 CALL, RESULT = ToolUse("1", "f", "{}"), ToolResult("1", [Text("noon")])
 SEALED, PLAIN, REDACTED = Reasoning("Hm.", "signed"), Reasoning("Hm."), Reasoning("", redacted="r")
+NONE = Reasoning("", is_kept=True)
 ASK, HAVE = ("user", [Text("When?")]), ("user", [RESULT])
 SAID = ("assistant", [Text("Noon.")])
 
@@ -26,6 +27,9 @@ def called(*before: Block) -> tuple[str, list[Block]]:
         ([ASK, called(PLAIN), HAVE], True, ["m1"]),
         ([ASK, called(SEALED), HAVE], False, []),
         ([ASK, called(REDACTED), HAVE], False, []),
+        # There was no thought: none is lost, but one that has to be there is not.
+        ([ASK, called(NONE), HAVE], True, []),
+        ([ASK, called(NONE), HAVE, called(), HAVE], True, ["m3"]),
         ([ASK, called(CacheMark("c"), Text(" "), SEALED), HAVE], False, []),
         ([ASK, called(Text("Well"), SEALED), HAVE], True, []),
         # Neighbours are one turn.

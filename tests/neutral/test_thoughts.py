@@ -5,8 +5,10 @@ import pytest
 from proxy.errors import UnsupportedParameter
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Reasoning, Text, ToolUse
+from proxy.neutral.reply import FinishReason, Reply, Usage
 from proxy.neutral.request import Message, Role
-from proxy.neutral.thoughts import calls_without_thought, have_thoughts, restore, without_thoughts
+from proxy.neutral.thoughts import ThoughtWatch, calls_without_thought, have_thoughts, restore, without_thoughts
+from proxy.neutral.unfold import unfold
 
 ONE, TWO = ToolUse("1", "f", "{}"), ToolUse("2", "f", "{}")
 FOUND = {"1": [Reasoning("a", "s"), Reasoning("", redacted="r")], "2": [Reasoning("b", "t")]}
@@ -54,3 +56,29 @@ def test_without_thoughts_of_the_clients() -> None:
     with pytest.raises(UnsupportedParameter) as raised:
         without_thoughts(messages, Adaptations(is_strict=True))
     assert raised.value.param == "messages[1].thinking_blocks"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "thinks", "kept"),
+    [
+        ([ONE, TWO], False, {}),
+        ([Text("Well"), ONE, TWO], True, {"1": [Reasoning("")]}),
+        ([Reasoning("a", "s"), ONE, TWO], True, {"1": [Reasoning("a", "s")]}),
+        ([ONE, Reasoning("a", "s"), TWO], True, {"1": [Reasoning("")], "2": [Reasoning("a", "s")]}),
+        ([Text("No.")], True, {}),
+    ],
+)
+def test_that_there_was_no_thought_is_kept_too(
+    blocks: list[Text | Reasoning | ToolUse], thinks: bool, kept: dict[str, list[Reasoning]]
+) -> None:
+    watch = ThoughtWatch(thinks)
+    watch.feed(unfold(Reply(blocks, FinishReason.TOOL_USE, "tool_use", Usage())))
+    assert watch.thoughts == kept
+
+
+def test_where_there_was_none_there_is_none_to_leave_out() -> None:
+    messages = restore([said(ONE)], {"1": [Reasoning("")]})
+    assert not have_thoughts(messages)
+    adapted = Adaptations()
+    assert without_thoughts(messages, adapted) == messages
+    assert not adapted

@@ -83,6 +83,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
         guardrail=request.guardrail,
+        thinks=thinking.is_on,
         # Claude refuses a stop sequence of white space alone.
         stops=[stop for stop in request.sampling.stop if not stop.strip()],
         names=ToolNames.of(request),

@@ -84,6 +84,7 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         stops=[stop for stop in request.sampling.stop if stop not in native_stops],
         can_stream=can_stream,
         guardrail=request.guardrail,
+        thinks=thinking.is_on,
         names=ToolNames.of(request),
         is_bare_json=request.output_format is not None and tooling.output is None,
         answer_tool=tooling.answer_tool,
