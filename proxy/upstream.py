@@ -24,8 +24,10 @@ from proxy.bedrock.sign import AccessKeys, BearerToken
 from proxy.config import Config
 from proxy.errors import NotConfigured, ProxyError
 from proxy.families import FAMILIES
+from proxy.routing.aliases import Alias
 from proxy.routing.catalog import Catalog, ChatTemplate
-from proxy.routing.resolve import Alias, ListedModel, Resolver, Target
+from proxy.routing.listed import ListedModel
+from proxy.routing.resolve import Resolver, Target
 from proxy.telemetry.logs import log
 
 _LISTING_S = 3600.0

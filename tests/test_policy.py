@@ -12,8 +12,9 @@ from proxy.families import FAMILIES
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Guardrail, Request
 from proxy.policy import Policy
+from proxy.routing.aliases import Alias
 from proxy.routing.catalog import Catalog
-from proxy.routing.resolve import Alias, Resolver
+from proxy.routing.resolve import Resolver
 
 SONNET, HAIKU, LLAMA = (
     "anthropic.claude-sonnet-4-5-20250929-v1:0",

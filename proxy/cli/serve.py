@@ -22,7 +22,7 @@ from proxy.access.keys import is_loopback
 from proxy.app import create_app
 from proxy.config import CONFIG_VARIABLE, KEY_VARIABLE, Config, ConfigError, load
 from proxy.http1 import Protocol
-from proxy.routing.resolve import ListedModel
+from proxy.routing.listed import ListedModel
 from proxy.telemetry import logs
 from proxy.upstream import EmulatedUpstream, Upstream
 

@@ -12,6 +12,7 @@ each fact is from stands in the file.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -24,7 +25,6 @@ import msgspec
 
 Feature = Literal[
     "tools",  # trained to call functions
-    "tool_choice",  # can be made to
     "images",  # takes them
     "documents",  # takes them as files
     "audio",  # takes it
@@ -33,8 +33,10 @@ Feature = Literal[
     "schema",  # output that follows a JSON schema, kept by the service itself
 ]
 
-
 Value = TypeVar("Value")
+
+_PROVISIONED_VARIANT = re.compile(r"(?P<base_id>.+:\d+):[0-9a-z]+")
+"""`…-v1:0:28k`: the same model with another context, to be bought as provisioned throughput."""
 
 
 class CatalogError(ValueError):
@@ -75,7 +77,6 @@ class Thinking:
     """What the answer shows of it unless asked otherwise."""
     efforts: tuple[str, ...] = ()
     """Accepted as `output_config.effort`, the least first. Empty: the field itself is refused."""
-    default_effort: str | None = None
     effort_ceilings: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Mode -> the highest effort it goes with, where not every one does."""
     effort_beta: str | None = None
@@ -243,8 +244,13 @@ class Catalog:
         return tuple(self._models.values())
 
     def find(self, base_id: str) -> Model | None:
-        """By base id, else careful facts by the beginning of it. None: nothing to talk to, or of no known maker."""
-        if (model := self._models.get(base_id)) is not None:
+        """By base id, a provisioned variant's included (`…-v1:0:28k`), else careful facts by the beginning of it.
+
+        None: nothing to talk to, or of no known maker.
+        """
+        variant = _PROVISIONED_VARIANT.fullmatch(base_id)
+        model = self._models.get(base_id) or (self._models.get(variant["base_id"]) if variant else None)
+        if model is not None:
             return model
         if not self.may_chat(base_id):
             return None

@@ -1,12 +1,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
 from proxy.errors import ModelNotFound
+from proxy.routing.aliases import Alias
 from proxy.routing.catalog import Catalog
-from proxy.routing.resolve import Alias, Resolver, Target
+from proxy.routing.resolve import Resolver, Target
 
 CATALOG = Catalog.load()
 FAMILIES = ("claude", "llama", "converse")
@@ -521,44 +522,6 @@ def test_a_profile_of_the_accounts_own_by_converse() -> None:
     assert resolve(APPLICATION, aliases=aliases).model.name == "A model with Converse"
 
 
-BAD_ALIASES = {
-    "models.a.completion: it goes with a chat_template": {"a": Alias(id=IMPORTED, completion="openai")},
-    "models.a: family and chat_template exclude each other": {
-        "a": Alias(id=IMPORTED, family="llama3", chat_template=Template())
-    },
-    "models.a.chat_template: the model is Nova Lite; allowed: none, for it has its own": {
-        "a": Alias(id=NOVA, chat_template=Template())
-    },
-    "models.gpt-4o: 'fast' is itself an alias; give the id behind it": {
-        "gpt-4o": Alias(id="fast"),
-        "fast": Alias(id=SONNET),
-    },
-    "models.a: 'b' is itself an alias; give the id behind it": {"a": Alias(id="b"), "b": Alias(id="a")},
-    "models.gpt-4o: found 'gpt 4o'; allowed: a model id, inference profile or ARN": {"gpt-4o": Alias(id="gpt 4o")},
-    "models.gpt-4o: found ''; allowed: a model id, inference profile or ARN": {"gpt-4o": Alias(id="")},
-    "models.gpt-4o.family: found 'gpt'; allowed: claude, llama2, llama3, llama3.1, llama3.2, llama3.3, llama4, converse, "
-    "or a model's base id": {"gpt-4o": Alias(id=APPLICATION, family="gpt")},
-    "models.gpt-4o.family: found 'meta.llama9'; allowed: claude, llama2, llama3, llama3.1, llama3.2, llama3.3, llama4, "
-    "converse, or a model's base id": {"gpt-4o": Alias(id=APPLICATION, family="meta.llama9")},
-    "models.a.family: found 'llama2', and the model is Claude Sonnet 4.6; allowed: converse, or nothing": {
-        "a": Alias(id=f"us.{SONNET}", family="llama2")
-    },
-    "models.a.family: found 'llama3.3', and the model is Nova Lite; allowed: converse, or nothing": {
-        "a": Alias(id=f"{ARN}inference-profile/us.{NOVA}", family="llama3.3")
-    },
-    f"models.{LLAMA33}.family: found 'llama3', and the model is Llama 3.3 70B Instruct; allowed: converse, or nothing": {
-        LLAMA33: Alias(family="llama3")
-    },
-}
-
-
-@pytest.mark.parametrize("message", BAD_ALIASES)
-def test_an_alias_that_cannot_be_used_stops_the_start(message: str) -> None:
-    with pytest.raises(ValueError, match=r"^models\.") as caught:
-        Resolver(CATALOG, "us-east-1", families=FAMILIES, aliases=BAD_ALIASES[message])
-    assert str(caught.value) == message
-
-
 def test_an_alias_may_bear_its_own_id() -> None:
     assert resolve(SONNET, aliases={SONNET: Alias(id=SONNET)}).model_id == f"us.{SONNET}"
 
@@ -630,22 +593,6 @@ def test_aliases_are_listed_but_arns_are_not() -> None:
     fast, mine = resolver.list_models(TODAY)
     assert (fast.id, fast.owned_by, fast.max_output_tokens, fast.context_tokens) == ("fast", "anthropic", 99, 1_000_000)
     assert (mine.id, mine.owned_by, mine.name, mine.max_output_tokens) == ("mine", "meta", "Llama 3", 2048)
-
-
-CREATED = {
-    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": datetime(2025, 9, 29, tzinfo=UTC),
-    "anthropic.claude-3-haiku-20240307-v1:0": datetime(2024, 3, 7, tzinfo=UTC),
-    "us.amazon.nova-2-pro-preview-20251202-v1:0": datetime(2025, 12, 2, tzinfo=UTC),
-    f"us.{SONNET}": datetime(2023, 9, 28, tzinfo=UTC),
-    "mistral.mistral-large-2402-v1:0": datetime(2023, 9, 28, tzinfo=UTC),
-    "anthropic.claude-x-20251399-v1:0": datetime(2023, 9, 28, tzinfo=UTC),
-}
-
-
-@pytest.mark.parametrize("name", CREATED)
-def test_created_is_the_date_in_the_id_or_the_day_bedrock_opened(name: str) -> None:
-    model = Resolver(CATALOG, "us-east-1", families=FAMILIES).describe(name)
-    assert (model.id, model.created) == (name, int(CREATED[name].timestamp()))
 
 
 def test_what_is_not_found_cannot_be_described() -> None:
