@@ -72,9 +72,9 @@ def test_geo_prices_are_a_tenth_more_in_every_part() -> None:
 
 
 FEATURES = {
-    "anthropic.claude-sonnet-4-5-20250929-v1:0": "tools tool_choice images reasoning caching schema documents",
-    "anthropic.claude-sonnet-5-5": "tools tool_choice images reasoning caching documents",
-    "anthropic.claude-3-haiku-20240307-v1:0": "tools tool_choice images",
+    "anthropic.claude-sonnet-4-5-20250929-v1:0": "tools images reasoning caching schema documents",
+    "anthropic.claude-sonnet-5-5": "tools images reasoning caching documents",
+    "anthropic.claude-3-haiku-20240307-v1:0": "tools images",
     "deepseek.r1-v1:0": "reasoning documents",
     "google.gemma-3-4b-it": "images",
     "google.gemma-3-27b-it": "tools images",
@@ -82,8 +82,8 @@ FEATURES = {
     "meta.llama3-3-70b-instruct-v1:0": "tools",
     "meta.llama4-scout-17b-instruct-v1:0": "tools images",
     "mistral.mistral-7b-instruct-v0:2": "documents",
-    "moonshotai.kimi-k3": "tools tool_choice images reasoning caching",
-    "zai.glm-5.3": "tools tool_choice reasoning caching schema",
+    "moonshotai.kimi-k3": "tools images reasoning caching",
+    "zai.glm-5.3": "tools reasoning caching schema",
 }
 
 
@@ -134,24 +134,24 @@ def test_the_rules_of_a_claude_model(model_name: str) -> None:
     )
 
 
-# base id -> modes, default, display, efforts, default effort. Anthropic, extended and adaptive thinking, October 2026.
+# base id -> modes, default, display, efforts. Anthropic, extended and adaptive thinking, October 2026.
 THINKING = {
-    "3-7-sonnet-20250219-v1:0": ("enabled disabled", "off", "full", "", None),
-    "opus-4-1-20250805-v1:0": ("enabled disabled", "off", "summarized", "", None),
-    "haiku-4-5-20251001-v1:0": ("enabled disabled", "off", "summarized", "", None),
-    "opus-4-5-20251101-v1:0": ("enabled disabled", "off", "summarized", "low medium high", "high"),
-    "sonnet-4-6": ("adaptive enabled disabled", "off", "summarized", "low medium high max", "high"),
-    "opus-4-6-v1": ("adaptive enabled disabled", "off", "summarized", "low medium high max", "high"),
-    "opus-4-7": ("adaptive disabled", "off", "omitted", "low medium high xhigh", "high"),
-    "opus-4-8": ("adaptive disabled", "off", "omitted", "low medium high xhigh", "high"),
-    "sonnet-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh", "high"),
-    "opus-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh", "high"),
-    "haiku-5-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh", "medium"),
-    "sonnet-5-5": ("adaptive between_tools", "on", "omitted", "low medium high xhigh", "high"),
-    "opus-5-5": ("adaptive", "always", "omitted", "low medium high xhigh", "medium"),
-    "fable-5-1": ("adaptive", "always", "omitted", "low medium high xhigh", "high"),
-    "mythos-5": ("adaptive", "always", "omitted", "low medium high xhigh", "high"),
-    "mythos-preview": ("adaptive enabled", "always", "omitted", "low medium high xhigh", "high"),
+    "3-7-sonnet-20250219-v1:0": ("enabled disabled", "off", "full", ""),
+    "opus-4-1-20250805-v1:0": ("enabled disabled", "off", "summarized", ""),
+    "haiku-4-5-20251001-v1:0": ("enabled disabled", "off", "summarized", ""),
+    "opus-4-5-20251101-v1:0": ("enabled disabled", "off", "summarized", "low medium high"),
+    "sonnet-4-6": ("adaptive enabled disabled", "off", "summarized", "low medium high max"),
+    "opus-4-6-v1": ("adaptive enabled disabled", "off", "summarized", "low medium high max"),
+    "opus-4-7": ("adaptive disabled", "off", "omitted", "low medium high xhigh"),
+    "opus-4-8": ("adaptive disabled", "off", "omitted", "low medium high xhigh"),
+    "sonnet-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh"),
+    "opus-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh"),
+    "haiku-5-5": ("adaptive disabled", "on", "omitted", "low medium high xhigh"),
+    "sonnet-5-5": ("adaptive between_tools", "on", "omitted", "low medium high xhigh"),
+    "opus-5-5": ("adaptive", "always", "omitted", "low medium high xhigh"),
+    "fable-5-1": ("adaptive", "always", "omitted", "low medium high xhigh"),
+    "mythos-5": ("adaptive", "always", "omitted", "low medium high xhigh"),
+    "mythos-preview": ("adaptive enabled", "always", "omitted", "low medium high xhigh"),
 }
 
 
@@ -159,12 +159,11 @@ THINKING = {
 def test_how_a_claude_model_thinks(model_name: str) -> None:
     thinking = listed(f"anthropic.claude-{model_name}").thinking
     assert thinking is not None
-    modes, default, display, efforts, default_effort = THINKING[model_name]
+    modes, default, display, efforts = THINKING[model_name]
     assert thinking.modes == tuple(modes.split())
     assert thinking.default == default
     assert thinking.display == display
     assert thinking.efforts == tuple(efforts.split())
-    assert thinking.default_effort == default_effort
 
 
 def test_which_claude_models_bind_thinking_to_the_history() -> None:
@@ -177,8 +176,6 @@ def test_thinking_and_effort_agree_within_a_row() -> None:
         if (thinking := model.thinking) is None:
             continue
         assert "reasoning" in model.features, model.id
-        assert (thinking.default_effort is None) == (not thinking.efforts), model.id
-        assert thinking.default_effort is None or thinking.default_effort in thinking.efforts, model.id
         assert thinking.effort_ceilings.keys() <= set(thinking.modes), model.id
         assert set(thinking.effort_ceilings.values()) <= set(thinking.efforts), model.id
         assert thinking.default != "always" or "disabled" not in thinking.modes, model.id
@@ -216,7 +213,6 @@ def test_every_model_has_what_its_family_wants() -> None:
         assert model.family in ("claude", "llama", "converse"), model.id
         assert bool(model.template) == (model.family == "llama"), model.id
         assert set(model.profiles) <= set(CATALOG.geos), model.id
-        assert "tools" in model.features or "tool_choice" not in model.features, model.id
         assert model.profile != "required" or model.profiles, model.id
         assert not model.cache_points or "caching" in model.features, model.id
         assert bool(model.cache_points) == (model.min_cache_tokens is not None), model.id
