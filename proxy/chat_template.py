@@ -3,10 +3,9 @@
     tokenizer_config.json    {"chat_template": "{% for message in messages %}…", "bos_token": "<s>", …}
     chat_template.jinja      the template alone; the tokens from the tokenizer_config.json beside it, where there is one
 
-A template sees `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`, `raise_exception`, `strftime_now` and
-`tojson`, with white space around blocks trimmed. What a client wrote is broken by a space wherever it holds a special
-token of the model, so that text can never open a turn. Source: Hugging Face transformers,
-`utils/chat_template_utils.py`, 4.57.
+A template sees `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token`, `raise_exception` and `strftime_now`.
+What a client wrote is broken by a space wherever it holds a special token of the model, so that text can never open a turn.
+Source: Hugging Face transformers, `utils/chat_template_utils.py`, 4.57.
 """
 
 from __future__ import annotations
@@ -17,23 +16,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from jinja2 import TemplateError, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 
 from proxy import jsonio
+from proxy.jinja_sandbox import MOST_CHARACTERS, TICK, Overrun, Sandbox
 
 _MOST_ROUNDS = 200_000
 """Of all the loops of one rendering, and calls; the work of about a second."""
-_MOST_CHARACTERS = 50_000_000
-_LARGEST_NUMBER = 1_000_000
-"""As a width, or as the size of a product of texts or lists."""
-_WIDE = re.compile(r"\d{6}")
-_TICK = "_count_round"
 _TOKENIZER_CONFIG = "tokenizer_config.json"
+_ADDITIONAL = Path("additional_chat_templates", "tool_use.jinja")
+"""Where tokenizers that are stored since 2025 have a template for tools of its own; before, it was one of a list."""
 _TOKEN = re.compile(r"[<\[][^\s\"\\]+[>\]]")
 """Other special tokens are words of the language: to break them would garble text and guard nothing."""
 _MARK = re.compile(r"</?[A-Za-z|｜][^\s<>{}\"'\\]*>|\[/?[A-Z_]+\]")
@@ -46,7 +38,6 @@ _LONGEST_REFUSAL = 300
 _ALWAYS = r"<(?=\|[A-Za-z0-9_]+\|>)|<(?=｜[^\s<>｜]+｜>)"
 _LARGEST_CONTEXT = 10_000_000
 """Tokenizers without a limit say 10 ** 30."""
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class BadTemplate(ValueError):
@@ -57,6 +48,10 @@ class TemplateRefusal(ValueError):
     """The template does not take this conversation. The message is the template's own, where it has one."""
 
 
+class TemplateOverrun(TemplateRefusal, OverflowError):
+    """It would take too long, or make too much."""
+
+
 class ChatTemplate:
     """`render` it for each request. Raises `BadTemplate` for one that does not parse."""
 
@@ -64,23 +59,26 @@ class ChatTemplate:
         self,
         text: str,
         *,
+        tool_text: str | None = None,
         named_tokens: Mapping[str, str] | None = None,
         tokens: Iterable[str] = (),
         context_tokens: int | None = None,
     ) -> None:
-        """`named_tokens`: `{"bos_token": "<s>"}`, as the template sees them. `tokens`: every special one."""
+        """`tool_text`: in place of `text` for requests with tools, where it is another one. `named_tokens`:
+        `{"bos_token": "<s>"}`, as the template sees them. `tokens`: every special one."""
         self.context_tokens = context_tokens
         self._named_tokens = dict(named_tokens or {})
-        environment = _Environment()
-        try:
-            tree = environment.parse(text)
-            self._template = environment.from_string(text)
-        except TemplateSyntaxError as error:
-            raise BadTemplate(f"line {error.lineno}: {error.message}") from None
-        except (RecursionError, SyntaxError):
-            raise BadTemplate("it is nested too deep") from None
-        self.takes_tools = any(name.name == "tools" for name in tree.find_all(nodes.Name))
-        special = {*self._named_tokens.values(), *tokens, *_MARK.findall(text)} - _ORDINARY
+        self._template, names = _compile(text)
+        self._tool_template = self._template
+        if tool_text is not None:
+            self._tool_template, names = _compile(tool_text)
+        self.takes_tools = "tools" in names
+        special = {
+            *self._named_tokens.values(),
+            *tokens,
+            *_MARK.findall(text),
+            *_MARK.findall(tool_text or ""),
+        } - _ORDINARY
         self._special = _pattern(token for token in special if _TOKEN.fullmatch(token))
         end = self._named_tokens.get("eos_token", "")
         self.end_tokens: Sequence[str] = (end,) if end.startswith("<") else ()
@@ -93,33 +91,35 @@ class ChatTemplate:
         tools: Sequence[Mapping[str, Any]] = (),
         opens_answer: bool = True,
     ) -> str:
-        """The prompt. Raises `TemplateRefusal`."""
+        """The prompt. Raises `TemplateRefusal`, of which `TemplateOverrun` is one."""
         rounds = 0
 
         def count_round() -> None:
             nonlocal rounds
             rounds += 1
             if rounds > _MOST_ROUNDS:
-                raise SecurityError("the conversation is too long for it")
+                raise Overrun("the conversation is too long for it")
 
         parts: list[str] = []
         size = 0
         try:
-            for part in self._template.generate(
+            for part in (self._tool_template if tools else self._template).generate(
                 **self._named_tokens,
                 messages=[self.neutralise(message) for message in messages],
                 tools=[self.neutralise(tool) for tool in tools] or None,
                 add_generation_prompt=opens_answer,
                 strftime_now=now.strftime,
                 raise_exception=_refuse,
-                **{_TICK: count_round},
+                **{TICK: count_round},
             ):
                 parts.append(part)
                 size += len(part)
-                if size > _MOST_CHARACTERS:
-                    raise SecurityError("what it makes is too long")
+                if size > MOST_CHARACTERS:
+                    raise Overrun("what it makes is too long")
         except TemplateRefusal:
             raise
+        except Overrun as error:
+            raise TemplateOverrun(str(error)) from None
         except (
             TemplateError,
             LookupError,
@@ -142,19 +142,35 @@ class ChatTemplate:
         return value if broken == text else jsonio.decode(broken)
 
 
+def _compile(text: str) -> tuple[Template, set[str]]:
+    """With the names that stand in it."""
+    environment = Sandbox()
+    try:
+        names = {name.name for name in environment.parse(text).find_all(nodes.Name)}
+        return environment.from_string(text), names
+    except TemplateSyntaxError as error:
+        raise BadTemplate(f"line {error.lineno}: {error.message}") from None
+    except (RecursionError, SyntaxError):
+        raise BadTemplate("it is nested too deep") from None
+
+
 def read(path: Path) -> ChatTemplate:
     """A `tokenizer_config.json`, or the Jinja text itself. Raises `BadTemplate` with the path."""
     try:
         if path.suffix == ".json":
             config = _read_config(path)
-            text = _template_in(config) or _read_beside(path)
+            text = _template_in(config, "default") or _read_beside(path)
         else:
             text = path.read_text(encoding="utf-8")
             beside = path.with_name(_TOKENIZER_CONFIG)
             config = _read_config(beside) if beside.exists() else {}
         context = config.get("model_max_length")
+        beside = path.parent / _ADDITIONAL
         return ChatTemplate(
             text,
+            tool_text=beside.read_text(encoding="utf-8")
+            if beside.exists()
+            else _template_in(config, "tool_use") or None,
             named_tokens=_named_tokens(config),
             tokens=_special_tokens(config),
             context_tokens=context if isinstance(context, int) and 0 < context <= _LARGEST_CONTEXT else None,
@@ -177,13 +193,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _template_in(config: Mapping[str, Any]) -> str:
-    """`chat_template` is a text, or a list of named ones. "" where there is none."""
+def _template_in(config: Mapping[str, Any], name: str) -> str:
+    """`chat_template` is a text, the `default` one, or a list of named ones. "" where there is none."""
     found = config.get("chat_template")
-    if isinstance(found, list):
-        named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
-        found = named.get("default")
-    return found if isinstance(found, str) else ""
+    entries = found if isinstance(found, list) else [{"name": "default", "template": found}]
+    named = {entry.get("name"): entry.get("template") for entry in entries if isinstance(entry, dict)}
+    text = named.get(name)
+    return text if isinstance(text, str) else ""
 
 
 def _read_beside(path: Path) -> str:
@@ -222,74 +238,5 @@ def _pattern(tokens: Iterable[str]) -> re.Pattern[str]:
     )
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    """Beside what the sandbox keeps from a template, it cannot run for ever or fill the memory."""
-
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-
-    def __init__(self) -> None:
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation])
-        self.filters["tojson"] = _to_json
-        del self.globals["lipsum"]
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for loop in tree.find_all(nodes.For):
-            loop.body.insert(0, nodes.ExprStmt(nodes.Call(nodes.Name(_TICK, "load"), [], [], None, None)))
-        tree.set_lineno(1)
-        return tree
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "+":
-            if _length(left) + _length(right) > _MOST_CHARACTERS:
-                raise SecurityError("what it makes is too long")
-            return super().call_binop(context, operator, left, right)
-        size = max(_length(left), _length(right))
-        number = max(abs(value) if isinstance(value, int | float) else 0 for value in (left, right))
-        is_wide = operator == "%" and isinstance(left, str) and _WIDE.search(left)
-        if is_wide or size * number > _LARGEST_NUMBER or (operator == "**" and number > 1000):
-            raise SecurityError("what it makes is too long")
-        return super().call_binop(context, operator, left, right)
-
-    def call(self, context: Any, called: Any, /, *args: Any, **named: Any) -> Any:
-        context[_TICK]()  # macros can call each other
-        if any(isinstance(value, int) and value > _LARGEST_NUMBER for value in (*args, *named.values())):
-            raise SecurityError("what it makes is too long")
-        return super().call(context, called, *args, **named)
-
-
-class _Generation(Extension):
-    """`{% generation %}…{% endgeneration %}`, around what a trainer looks for: it changes nothing."""
-
-    tags = {"generation"}  # noqa: RUF012  as the base class has it
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, str | list | tuple) else 0
-
-
 def _refuse(message: object) -> None:
     raise TemplateRefusal(str(message)[:_LONGEST_REFUSAL])
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: Sequence[str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """Python's `json.dumps`, without the escapes that Jinja's own filter makes for HTML."""
-    written = msgspec.json.encode(value, order="sorted" if sort_keys else None)
-    is_compact = separators is not None and tuple(separators) == (",", ":")
-    text = (written if is_compact else msgspec.json.format(written, indent=indent or 0)).decode()
-    return _NOT_ASCII.sub(_escape, text) if ensure_ascii else text
-
-
-def _escape(match: re.Match[str]) -> str:
-    units = match[0].encode("utf-16-be").hex()
-    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.chat_template import BadTemplate, ChatTemplate, TemplateRefusal, read
+from proxy.chat_template import BadTemplate, ChatTemplate, TemplateOverrun, TemplateRefusal, read
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 HI = [{"role": "user", "content": "Hi"}]
@@ -212,6 +212,36 @@ def test_a_template_inside_of_the_configuration(tmp_path: Path, chat_template: A
     template = read(path)
     assert template.render(HI, now=NOW) == "A<s>"
     assert (template.context_tokens, template.end_tokens) == (None, ())
+
+
+NAMED = [{"name": "default", "template": "plain <|a|>"}, {"name": "tool_use", "template": "{{ tools | length }} <|b|>"}]
+
+
+def write_additional(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text("plain <|a|>")
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools | length }} <|b|>")
+
+
+@pytest.mark.parametrize("is_list", [True, False], ids=["in a list", "in a folder"])
+def test_a_template_for_tools_of_its_own(tmp_path: Path, is_list: bool) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"chat_template": NAMED} if is_list else {}))
+    if not is_list:
+        write_additional(tmp_path)
+    template = read(path)
+    assert template.takes_tools
+    assert template.render(HI, now=NOW) == "plain <|a|>"
+    assert template.render(HI, now=NOW, tools=[{"type": "function"}]) == "1 <|b|>"
+    assert template.neutralise("<|a|><|b|>") == "< |a|>< |b|>"
+
+
+def test_what_runs_away_is_told_from_what_is_refused() -> None:
+    with pytest.raises(TemplateOverrun):
+        rendered("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")
+    with pytest.raises(TemplateRefusal) as caught:
+        rendered("{{ ''.__class__.x }}")
+    assert not isinstance(caught.value, TemplateOverrun)
 
 
 def test_a_template_alone(tmp_path: Path) -> None:

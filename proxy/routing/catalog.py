@@ -90,6 +90,8 @@ class Thinking:
 class ChatTemplate(Protocol):
     """A model's own, from the operator's files. See `proxy.chat_template`."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def takes_tools(self) -> bool: ...
 
@@ -111,7 +113,10 @@ class ChatTemplate(Protocol):
         tools: Sequence[Mapping[str, Any]] = (),
         opens_answer: bool = True,
     ) -> str:
-        """The prompt for messages as OpenAI has them. Raises `ValueError` with the words of the template."""
+        """The prompt for messages as OpenAI has them.
+
+        Raises `ValueError` with the words of the template, `OverflowError` where it would take too long.
+        """
         ...
 
     def neutralise(self, value: Any) -> Any:
