@@ -156,12 +156,16 @@ def test_text_cannot_open_a_turn(imported, bedrock, model):
     assert bedrock.call.body["prompt"].count("<|im_start|>") == 5
 
 
+def test_a_template_that_wants_a_system_message_first(imported, bedrock):
+    messages = [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]
+    response = imported.chat("qwen", messages=messages)
+    assert response.status_code == 200, response.text
+    assert response.headers["x-bedrock-proxy-adapted"] == "messages[1]=moved-to-user-turn"
+    assert "<|im_start|>user\na\n\n<system>\nb\n</system><|im_end|>" in bedrock.call.body["prompt"]
+    assert bedrock.call.faults == []
+
+
 REFUSED = {
-    "template": (
-        {"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]},
-        "messages",
-        "A system message has to be the first.",
-    ),
     "image": (
         {
             "messages": [

@@ -3,14 +3,13 @@
     completion: bedrock    {"prompt": "<|im_start|>…", "max_gen_len": 2048, "temperature": 0.5, "top_p": 0.9}
     completion: openai     {"prompt": "<|im_start|>…", "max_tokens": 2048, "temperature": 0.5, "top_p": 0.9, "stop": ["…"]}
 
-The template gets messages and tools as Hugging Face templates know them, which is as OpenAI has them, but that arguments
-are objects. Source: AWS Bedrock user guide, "Invoke your imported model", 2026; Hugging Face transformers, "Chat
-templates", 4.57.
+Source: AWS Bedrock user guide, "Invoke your imported model", 2026.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -21,17 +20,14 @@ from proxy.families import sampling
 from proxy.families.call import Call
 from proxy.families.invoke import guardrail_fields, invoke_headers
 from proxy.families.llama.answer import Expected
-from proxy.families.llama.history import refused_block
+from proxy.families.llama.fit import fit
 from proxy.families.llama.request import drop_what_llama_lacks, json_instruction, max_gen_len, refused
-from proxy.families.llama.tool_prompts import arguments_of, definition, offered
+from proxy.families.llama.said import Said, say
+from proxy.families.llama.tool_prompts import offered
 from proxy.families.tool_names import ToolNames, safe
 from proxy.neutral.adaptations import Adaptations
-from proxy.neutral.blocks import Block, CacheMark, Document, Image, Text, ToolResult, ToolUse
-from proxy.neutral.request import Message, Request, Role, Tool, ToolChoice
+from proxy.neutral.request import Request, Role, Tool, ToolChoice
 from proxy.routing.catalog import ChatTemplate, Model
-
-_ID_LENGTH = 9
-"""Mistral's templates take ids of exactly nine letters and digits."""
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
@@ -41,8 +37,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
     if request.output_format is not None:
         adapted.change(request.output_format.param, "instruction", "This model has no schemas and no JSON mode.")
         notes.append(json_instruction(request.output_format))
-    messages = _with_notes(_History(template, adapted).messages(request.messages), notes)
-    prompt = _render(request, template, messages, tools)
+    said = _with_notes(say(request.messages, template, adapted), notes)
+    prompt = fit(template, said, tools, now=datetime.fromtimestamp(request.now, UTC), adapted=adapted)
     is_openai = model.completion == "openai"
     limit = "max_tokens" if is_openai else "max_gen_len"
     body: dict[str, Any] = {
@@ -110,118 +106,12 @@ def _tools(request: Request, template: ChatTemplate, adapted: Adaptations) -> tu
     return tools, notes
 
 
-class _History:
-    """Neutral messages -> those of a template."""
-
-    def __init__(self, template: ChatTemplate, adapted: Adaptations) -> None:
-        self._template = template
-        self._adapted = adapted
-        self._names: dict[str, str] = {}
-
-    def messages(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
-        for message in messages:
-            results = [block for block in message.blocks if isinstance(block, ToolResult)]
-            made += [self._result(result) for result in results]
-            rest = [block for block in message.blocks if not isinstance(block, ToolResult)]
-            if rest or not results:
-                made.append(self._message(message, rest))
-        # An empty answer would teach the model to give one.
-        speaking = [
-            one for one in made if one["role"] != Role.ASSISTANT or one["content"].strip() or "tool_calls" in one
-        ]
-        if not speaking:
-            raise InvalidRequest(
-                "Invalid 'messages': there is nothing in them that could be answered.", param="messages"
-            )
-        return speaking
-
-    def _message(self, message: Message, blocks: Sequence[Block]) -> dict[str, Any]:
-        texts: list[str] = []
-        calls: list[dict[str, Any]] = []
-        for block in blocks:
-            match block:
-                case Text(text):
-                    texts.append(text)
-                case ToolUse():
-                    calls.append(self._call(block))
-                case Image():
-                    raise refused_block(block.param, "images")
-                case Document():
-                    raise refused_block(block.param, "documents")
-                case CacheMark():
-                    self._adapted.drop(block.param, "This model has no prompt cache.")
-                case _:
-                    self._adapted.drop(f"{message.param}.thinking_blocks", "This model cannot use it.")
-        made: dict[str, Any] = {"role": str(message.role), "content": "".join(texts)}
-        return {**made, "tool_calls": calls} if calls else made
-
-    def _call(self, call: ToolUse) -> dict[str, Any]:
-        self._check_tools(call.param)
-        self._names[call.id] = safe(call.name)
-        arguments = arguments_of(call.arguments)
-        # What is no object stays the text it is.
-        function = {"name": safe(call.name), "arguments": call.arguments if arguments is None else arguments}
-        return {"id": _id(call.id), "type": "function", "function": function}
-
-    def _result(self, result: ToolResult) -> dict[str, Any]:
-        self._check_tools(result.param)
-        for block in result.blocks:
-            if not isinstance(block, Text):
-                raise refused_block(block.param, "images and documents in the results of tools")
-        if result.cache_mark is not None:
-            self._adapted.drop(result.cache_mark.param, "This model has no prompt cache.")
-        if result.error_param is not None:
-            self._adapted.drop(result.error_param, "This model is not told of it.")
-        made = {"role": "tool", "tool_call_id": _id(result.tool_use_id)}
-        if name := self._names.get(result.tool_use_id):
-            made["name"] = name
-        return {**made, "content": "".join(block.text for block in result.blocks if isinstance(block, Text))}
-
-    def _check_tools(self, param: str) -> None:
-        if not self._template.takes_tools:
-            raise refused_block(param, "calls of tools: its chat template has no place for them")
-
-
-def _id(client_id: str) -> str:
-    return sha256(client_id.encode()).hexdigest()[:_ID_LENGTH]
-
-
-def _with_notes(messages: list[dict[str, Any]], notes: Sequence[str]) -> list[dict[str, Any]]:
+def _with_notes(said: list[Said], notes: Sequence[str]) -> list[Said]:
     """What the proxy has to say goes in front of the first message: not every template takes a system message."""
     if not notes:
-        return messages
-    said = "\n\n".join(notes)
-    first = messages[0]
-    if first["role"] in (Role.SYSTEM, Role.USER):
-        return [{**first, "content": f"{said}\n\n{first['content']}"}, *messages[1:]]
-    return [{"role": "system", "content": said}, *messages]
-
-
-def _render(
-    request: Request, template: ChatTemplate, messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool]
-) -> str:
-    last = messages[-1]
-    is_begun = last["role"] == Role.ASSISTANT and "tool_calls" not in last
-    try:
-        prompt = template.render(
-            messages,
-            tools=[{"type": "function", "function": definition(tool)} for tool in tools],
-            now=datetime.fromtimestamp(request.now, UTC),
-            opens_answer=not is_begun,
-        )
-    except ValueError as error:
-        raise InvalidRequest(
-            f"The chat template of this model does not take these messages: {error}", param="messages"
-        ) from None
-    if not is_begun:
-        return prompt
-    # The model goes on from these very words: what the template puts behind them is cut off.
-    begun = template.neutralise(last["content"]).strip()
-    end = prompt.rfind(begun)
-    if end < 0:
-        raise InvalidRequest(
-            "The chat template of this model has no place for a last message of the assistant's.",
-            param=request.messages[-1].param,
-        )
-    return prompt[: end + len(begun)]
+        return said
+    note = "\n\n".join(notes)
+    first = said[0]
+    if first.role in (Role.SYSTEM, Role.USER):
+        return [replace(first, wire={**first.wire, "content": f"{note}\n\n{first.content}"}), *said[1:]]
+    return [Said({"role": str(Role.SYSTEM), "content": note}, ""), *said]

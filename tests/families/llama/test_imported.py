@@ -95,7 +95,10 @@ def test_tools_are_as_openai_has_them() -> None:
         DUMP, tools=[replace(LOOK, is_strict=True, cache_mark=CacheMark("tools[0].cache_control")), FREE]
     )
     look, write = decode(body["prompt"][body["prompt"].index('[{"type": "function"') :].removesuffix("True"))
-    assert look == {"type": "function", "function": {"name": "look", "parameters": LOOK.parameters}}
+    assert look == {
+        "type": "function",
+        "function": {"name": "look", "description": "", "parameters": LOOK.parameters},
+    }
     assert write["function"] == {
         "name": safe("write.it"),
         "description": "Writes.",
@@ -170,7 +173,7 @@ def test_one_call_only() -> None:
 def test_arguments_that_are_no_object_stay_text() -> None:
     for text in ("[1]", "{broken", "7", '{"a":' * 5000):
         body, _, _ = built(DUMP, said(ToolUse("1", "look", text), role=Role.ASSISTANT), tools=[LOOK])
-        messages = decode(body["prompt"].partition('[{"type": "function", "function": {"name": "look", "para')[0])
+        messages = decode(body["prompt"].partition('[{"type": "function", "function": {"name": "look", "desc')[0])
         assert messages[0]["tool_calls"][0]["function"]["arguments"] == text
     body, _, _ = built(DUMP, said(ToolUse("1", "look", ""), role=Role.ASSISTANT), tools=[LOOK])
     assert '"arguments": {}' in body["prompt"]
@@ -229,8 +232,8 @@ def test_a_guardrail_is_named_in_headers_and_body() -> None:
 
 def test_the_date_is_that_of_the_request() -> None:
     now = datetime(2026, 11, 21, 23, 59, tzinfo=UTC).timestamp()
-    body, _, _ = built(ChatTemplate("{{ strftime_now('%Y-%m-%d %H:%M') }}"), now=now)
-    assert body["prompt"] == "2026-11-21 23:59"
+    body, _, _ = built(ChatTemplate("{{ strftime_now('%Y-%m-%d %H:%M') }} {{ messages[0].content }}"), now=now)
+    assert body["prompt"] == "2026-11-21 23:59 Hi"
 
 
 @pytest.mark.parametrize(
@@ -263,11 +266,11 @@ REFUSED: dict[str, tuple[ChatTemplate, list[Message], dict[str, Any], str, str]]
         "Tool choice 'f' not found in 'tools'.",
     ),
     "its own words": (
-        CHATML,
-        [said("a"), said("b", role=Role.SYSTEM)],
+        ChatTemplate("{{ raise_exception('I am not in the mood.') }}"),
+        [],
         {},
         "messages",
-        "The chat template of this model does not take these messages: A system message has to be the first.",
+        "The chat template of this model does not take these messages: I am not in the mood.",
     ),
     "nothing": (DUMP, [said(" ", role=Role.ASSISTANT)], {}, "messages", "nothing in them"),
     "no place for a beginning": (
