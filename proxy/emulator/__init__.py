@@ -100,6 +100,9 @@ there and each once, all in one answer; then it says what they have said. Two to
 
     user "Ask now and get_weather." -> calls of both -> user with both results -> "The tool said: noon\n25 C"
 
+When none is named there, or none is left, it calls, once, the tool that the system text tells it to: "calling the tool now",
+"call one of the tools".
+
 Where only one call at a time is possible (`disable_parallel_tool_use`, Llama's JSON form) the next tool is called when
 the result of the one before is there. A choice of `any` calls the tools that are named, or else the first one; a choice of
 one tool calls it, each time that it is asked for. Arguments satisfy the tool's schema: all properties, the first choice of

@@ -1,8 +1,8 @@
 """What an emulated model does when no script tells it: which tools it calls, and what it says.
 
 It calls a tool that it is made to call, a new one rather than one it has called; of its own will those that the user's
-last words name, in their order, and each once. When there is nothing (left) to call, it says what the tools have said,
-or what the user has.
+last words name, in their order, and each once; then the one that the system text tells it to call. When there is nothing
+(left) to call, it says what the tools have said, or what the user has.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from proxy.emulator.json_text import read_values
 from proxy.emulator.samples import sample
 
 _SCHEMA = re.compile(r"\bJSON(?:\b[^{}]{0,200}\b|_)schema\b[^{}]*", re.IGNORECASE)
+_ORDER = re.compile(r"\bcall(?:ing)? (?:the tool ([\w-]+)|(?:at least )?one of the tools\b)", re.IGNORECASE)
 _OF_SCHEMAS = ("type", "properties", "$ref", "anyOf", "enum")
 
 
@@ -58,10 +59,13 @@ def choose_tools(situation: Situation) -> Sequence[Tool]:
     if situation.only is not None:
         return [tool for tool in situation.tools if tool.name == situation.only][:1]
     named = _named(situation.tools, situation.user)
-    wanted = [tool for tool in named if tool.name not in situation.called]
+    new = [tool for tool in situation.tools if tool.name not in situation.called]
+    wanted = [tool for tool in named if tool in new]
     if situation.must_call and not wanted:
-        new = [tool for tool in situation.tools if tool.name not in situation.called]
         wanted = [*new, *named, *situation.tools][:1]
+    order = _ORDER.search(situation.system)
+    if order and not wanted and not (order[1] is None and situation.called):
+        wanted = [tool for tool in new if order[1] in (None, tool.name)][:1]
     return wanted if situation.is_parallel else wanted[:1]
 
 

@@ -183,6 +183,34 @@ def test_the_stream_helper_reads_an_answer(client, model):
     assert "".join(event.delta for event in deltas) == done.content
 
 
+@HOW
+@pytest.mark.parametrize(
+    "model",
+    [
+        "anthropic.claude-3-haiku-20240307-v1:0",
+        "us.anthropic.claude-opus-5-5",
+        "us.meta.llama4-maverick-17b-instruct-v1:0",
+        "mistral.mistral-large-2402-v1:0",
+        "us.mistral.pixtral-large-2502-v1:0",
+        "openai.gpt-oss-120b-1:0",
+        "us.deepseek.r1-v1:0",
+    ],
+)
+def test_an_answer_by_whatever_way_the_model_has(client, model, stream):
+    """Made to call a tool, asked to call one, or asked for JSON."""
+    fields: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Plan it."}],
+        "response_format": Plan,
+    }
+    if stream:
+        with client.chat.completions.stream(**fields) as helper:
+            message = helper.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.parse(**fields).choices[0].message
+    assert (message.parsed, message.tool_calls or []) == (PLAN, [])
+
+
 @ALL
 @HOW
 def test_an_answer_of_json(client, model, stream):

@@ -22,6 +22,14 @@ NOW, WEATHER = Tool("now", {}), Tool("get_weather", {"properties": {"city": {"ty
         ({"must_call": True, "only": "get_weather", "user": "now"}, ["get_weather"]),
         ({"user": "now-ish, nownow, my-now"}, []),
         ({"user": "now", "tools": []}, []),
+        ({"system": "Give your answer by calling the tool get_weather."}, ["get_weather"]),
+        ({"system": "You have to call the tool get_weather now.", "user": "now"}, ["now"]),
+        ({"system": "You have to call the tool get_weather now.", "called": ["now"]}, ["get_weather"]),
+        ({"system": "You have to call the tool get_weather now.", "called": ["get_weather"]}, []),
+        ({"system": "You have to call the tool another now."}, []),
+        ({"system": "Answer by calling at least one of the tools."}, ["now"]),
+        ({"system": "Answer by calling at least one of the tools.", "called": ["now"]}, []),
+        ({"system": "Do not call any tool."}, []),
     ],
 )
 def test_which_tools_are_called(changes, names):
