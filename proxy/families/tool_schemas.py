@@ -37,7 +37,7 @@ class ToolSchemas:
         """The schema that the service itself keeps the answer to; None where it cannot."""
         if output.schema is None or "schema" not in self._model.features:
             return None
-        grammar = native(output.schema, output.is_strict, output.param, name=output.name, budget=self._budget)
+        grammar = native(output.schema, output.param, name=output.name, budget=self._budget)
         return grammar if grammar is not None and self._has_room(grammar, is_tool=False) else None
 
     def answer_tool(self, output: OutputFormat) -> tuple[Json, str | None]:
@@ -64,7 +64,7 @@ class ToolSchemas:
         # What is guaranteed is a grammar, and not every schema can be one.
         grammar = None
         if self._model.has_strict_tools:
-            grammar = native(schema, False, at, name=tool.name, is_tool=True, budget=self._budget)
+            grammar = native(schema, at, name=tool.name, is_tool=True, budget=self._budget)
         if grammar is None or not self._has_room(grammar, is_tool=True):
             self._adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
             return schema, False

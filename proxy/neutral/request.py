@@ -64,7 +64,6 @@ class OutputFormat:
     description: str = ""
     schema: dict[str, Any] | None = None
     """None: any object."""
-    is_strict: bool = False
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
     tools.py        the parameters of a function, as Claude and Converse take them
     structured.py   `response_format: json_schema`: the subset that is enforced natively, or a synthetic tool's parameters
-    strict.py       what OpenAI demands of a schema with `strict: true`
     check.py        does a text conform to the schema?
     effort.py       how long that can take, known before there is a text
     keys.py         property names that Claude refuses, and the object around them

@@ -21,7 +21,6 @@ from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, function, response_format
 from proxy.schemas.remembered import remembered
-from proxy.schemas.strict import check_strict
 from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
 from proxy.schemas.writer import written
@@ -60,25 +59,17 @@ _SCALARS = (str, int, float, bool, type(None))
 
 @remembered
 def native(
-    schema: Any,
-    strict: bool,
-    param: str,
-    *,
-    name: str | None = None,
-    is_tool: bool = False,
-    budget: Budget | None = None,
+    schema: Any, param: str, *, name: str | None = None, is_tool: bool = False, budget: Budget | None = None
 ) -> Schema | None:
     """The schema in the words of the native subset, or None when those cannot say it: recursion, objects with free keys,
     values of any kind, tuples, `not`, `if`, a top that is not one object. Emulate then.
 
     Objects that leave `additionalProperties` out get `false`. Bounds, patterns, lengths and other formats go into the
-    description: `Constraints: minimum 1, maximum 5.` Raises `InvalidRequest`, for what is not a schema and, with `strict`,
-    for what OpenAI refuses; and when the `budget` is spent. `is_tool`: it says so of a function, and not of the answer.
+    description: `Constraints: minimum 1, maximum 5.` Raises `InvalidRequest` for what is not a schema, and when the `budget`
+    is spent. `is_tool`: it says so of a function, and not of the answer.
     """
     document = Document(schema, (function if is_tool else response_format)(param, name, budget))
     top = Top(written(document, keep_refs=True, is_typed=True), document.place)
-    if strict:
-        check_strict(document, is_object=top.is_object)
     if not top.is_plain:
         return None
     try:

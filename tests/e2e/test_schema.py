@@ -166,3 +166,16 @@ def test_a_schema_that_is_left_to_no_one_is_refused_where_nothing_may_be_adapted
     headers = bedrock.script(error=TOO_LARGE, times=1) | {"x-bedrock-proxy-strict": "true"}
     reply = proxy.chat(CLAUDE, response_format=FORM, headers=headers)
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "response_format.json_schema.schema")
+
+
+@ALL
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_strict_schema_of_free_keys_is_followed_as_far_as_the_model_can(proxy, model, stream):
+    """OpenAI refuses it. Here it was up to the model whether it was."""
+    scores = {"type": "object", "additionalProperties": {"type": "integer"}}
+    form = {"type": "json_schema", "json_schema": {"name": "scores", "strict": True, "schema": scores}}
+    reply = proxy.chat(model, response_format=form, stream=stream)
+    text = content(reply.text)[0] if stream else reply.json()["choices"][0]["message"]["content"]
+    assert isinstance(jsonio.decode(text), dict)
+    assert reply.headers["x-bedrock-proxy-adapted"].startswith("response_format.json_schema.schema=")
+    assert "not-met" not in reply.text + reply.headers["x-bedrock-proxy-adapted"]

@@ -108,7 +108,7 @@ def test_as_a_tool(case: Any, wire: str, is_strict: bool) -> None:
 @every_case
 def test_as_the_form_of_an_answer(case: Any, wire: str) -> None:
     param = "response_format.json_schema.schema"
-    output = OutputFormat(param, "answer", schema=case["schema"], is_strict=case["strict"])
+    output = OutputFormat(param, "answer", schema=case["schema"])
     if not is_within_reach(case, wire):
         with pytest.raises(InvalidRequest, match="leads back to itself"):
             build(wire, Request("m", ASK, output_format=output))

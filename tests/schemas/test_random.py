@@ -275,7 +275,7 @@ def test_a_native_schema_accepts_nothing_but_for_what_is_said_in_words() -> None
         defs = {"A": maker.schema(2), "B": maker.schema(1)}
         schema = {"type": "object", "properties": {"x": maker.schema(2)}, "required": ["x"], "$defs": defs}
         try:
-            out = native(schema, False, "response_format.json_schema.schema")
+            out = native(schema, "response_format.json_schema.schema")
         except InvalidRequest:
             continue
         if out is None:
@@ -415,9 +415,8 @@ def test_whatever_is_sent_as_a_schema_it_is_taken_or_refused() -> None:
         for use in (
             lambda schema: for_tool(schema, "x"),
             lambda schema: for_tool(schema, "x", takes_refs=True),
-            lambda schema: native(schema, False, "x"),
+            lambda schema: native(schema, "x"),
             lambda schema: wrap_for_tool(schema, "x"),
-            lambda schema: native(schema, True, "x"),
             lambda schema: Checker(schema, "x").problem("{}"),
         ):
             try:

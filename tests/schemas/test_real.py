@@ -80,20 +80,11 @@ def test_as_a_wrapped_tool(case: dict[str, Any]) -> None:
 
 @every_case
 def test_as_a_native_format(case: dict[str, Any]) -> None:
-    schema = native(case["schema"], False, PARAM)
+    schema = native(case["schema"], PARAM)
     assert (schema is not None) is case["native"]
     if schema is not None:
         validator = Draft202012Validator(schema, offline=True, validate_formats=False)
         assert all(validator.is_valid(value) for value in case["accepts"])
-
-
-@every_case
-def test_as_a_strict_schema(case: dict[str, Any]) -> None:
-    if case["strict"]:
-        native(case["schema"], True, PARAM)
-    else:
-        with pytest.raises(InvalidRequest):
-            native(case["schema"], True, PARAM)
 
 
 @every_case
@@ -149,7 +140,7 @@ def test_tools_of_real_schemas() -> None:
 
 
 def test_native_formats_of_real_schemas() -> None:
-    review = native(CASES["pydantic_constrained"]["schema"], False, PARAM)
+    review = native(CASES["pydantic_constrained"]["schema"], PARAM)
     assert review is not None
     assert review["additionalProperties"] is False
     assert review["properties"]["rating"] == {
@@ -163,4 +154,4 @@ def test_native_formats_of_real_schemas() -> None:
         "default": None,
         "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
     }
-    assert native(CASES["pydantic_strict"]["schema"], True, PARAM) == CASES["pydantic_strict"]["schema"]
+    assert native(CASES["pydantic_strict"]["schema"], PARAM) == CASES["pydantic_strict"]["schema"]

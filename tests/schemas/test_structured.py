@@ -61,10 +61,8 @@ SAYS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("schema", "expected"), SAYS)
 def test_what_the_native_subset_can_say(schema: dict[str, Any], expected: dict[str, Any]) -> None:
     before = repr(schema)
-    assert native(having(schema), False, PARAM) == having(expected)
-    assert native(having({"type": "array", "items": schema}), False, PARAM) == having(
-        {"type": "array", "items": expected}
-    )
+    assert native(having(schema), PARAM) == having(expected)
+    assert native(having({"type": "array", "items": schema}), PARAM) == having({"type": "array", "items": expected})
     assert repr(schema) == before
 
 
@@ -88,7 +86,7 @@ REFERENCES: list[tuple[Any, dict[str, Any], Any, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("schema", "defs", "expected", "defined"), REFERENCES)
 def test_references(schema: Any, defs: dict[str, Any], expected: Any, defined: dict[str, Any]) -> None:
-    assert native(having(schema, **{"$defs": defs}), False, PARAM) == having(
+    assert native(having(schema, **{"$defs": defs}), PARAM) == having(
         expected, **({"$defs": defined} if defined else {})
     )
 
@@ -136,7 +134,7 @@ DEFS = {
 
 @pytest.mark.parametrize("schema", EMULATED)
 def test_what_it_cannot_say(schema: Any) -> None:
-    assert native(having(schema, **{"$defs": DEFS}), False, PARAM) is None
+    assert native(having(schema, **{"$defs": DEFS}), PARAM) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +143,7 @@ def test_what_it_cannot_say(schema: Any) -> None:
      {"anyOf": [having(TEXT), having(NULL)]}],
 )  # fmt: skip
 def test_the_top_is_to_be_one_object(schema: dict[str, Any]) -> None:
-    assert native(schema, False, PARAM) is None
+    assert native(schema, PARAM) is None
 
 
 def test_what_would_grow_too_far_is_refused_and_what_would_sink_emulated() -> None:
@@ -154,34 +152,31 @@ def test_what_would_grow_too_far_is_refused_and_what_would_sink_emulated() -> No
         both = [{"$ref": f"#/$defs/A{at - 1}", "title": word} for word in "ab"]
         wide[f"A{at}"] = {"anyOf": both}
     with pytest.raises(InvalidRequest, match="grow too large"):
-        native(having({"$ref": "#/$defs/A15"}, **{"$defs": wide}), False, PARAM)
+        native(having({"$ref": "#/$defs/A15"}, **{"$defs": wide}), PARAM)
     deep = {f"A{at}": {"type": "array", "items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(2_000)} | {
         "A2000": TEXT
     }
-    assert native(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), False, PARAM) is None
+    assert native(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), PARAM) is None
 
 
 def test_definitions_are_made_once_however_often_they_are_named() -> None:
     defs: dict[str, Any] = {"A0": TEXT}
     for at in range(1, 16):
         defs[f"A{at}"] = {"anyOf": [{"$ref": f"#/$defs/A{at - 1}"}, {"$ref": f"#/$defs/A{at - 1}"}]}
-    assert native(having({"$ref": "#/$defs/A15"}, **{"$defs": defs}), False, PARAM) is not None
+    assert native(having({"$ref": "#/$defs/A15"}, **{"$defs": defs}), PARAM) is not None
 
 
 def test_a_top_that_is_a_reference() -> None:
     required = having(TEXT, required=["x"])
-    assert native({"$ref": "#/$defs/A", "$defs": {"A": required}}, True, PARAM) == required
+    assert native({"$ref": "#/$defs/A", "$defs": {"A": required}}, PARAM) == required
 
 
-def test_strict_is_held_to_its_word() -> None:
-    loose = {"type": "object", "properties": {"x": TEXT}}
-    assert native(loose, False, PARAM) == having(TEXT)
-    with pytest.raises(InvalidRequest, match=r"response_format 'X': In context=\(\), 'additionalProperties'"):
-        native(loose, True, PARAM, name="X")
+def test_objects_that_say_nothing_of_other_keys_are_closed() -> None:
+    assert native({"type": "object", "properties": {"x": TEXT}}, PARAM) == having(TEXT)
 
 
 def test_what_is_no_schema_is_refused_in_either_way() -> None:
-    for make in (lambda schema: native(schema, False, PARAM), lambda schema: wrap_for_tool(schema, PARAM)):
+    for make in (lambda schema: native(schema, PARAM), lambda schema: wrap_for_tool(schema, PARAM)):
         with pytest.raises(InvalidRequest) as caught:
             make(having({"type": "text"}))
         assert caught.value.param == f"{PARAM}.properties.x.type"

@@ -50,12 +50,13 @@ def parse_output(body: Mapping[str, Any], messages: Sequence[Message], adapted: 
             code="invalid_value",
         )
     schema = fields.mapping(inner, "schema", path)
+    # Strict or not, the answer is kept to the schema as closely as the model can be, and checked.
+    fields.boolean(inner, "strict", path)
     return OutputFormat(
         f"{path}.schema",
         name=name,
         description=fields.string(inner, "description", path) or "",
         schema={} if schema is None else dict(schema),
-        is_strict=fields.boolean(inner, "strict", path) or False,
     )
 
 

@@ -41,7 +41,7 @@ def schema(**inner: Any) -> dict[str, Any]:
         (schema(schema={}, strict=False), OutputFormat(f"{AT}.schema", "A", schema={})),
         (
             schema(schema=SCHEMA, description="An A.", strict=True),
-            OutputFormat(f"{AT}.schema", "A", "An A.", SCHEMA, is_strict=True),
+            OutputFormat(f"{AT}.schema", "A", "An A.", SCHEMA),
         ),
         (schema(name="a-Z_9" * 12 + "abcd"), OutputFormat(f"{AT}.schema", "a-Z_9" * 12 + "abcd", schema={})),
     ],
