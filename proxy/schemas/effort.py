@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.schemas.keywords import IN_PLACE, Schema, children, referred, weight
+from proxy.schemas.keywords import IN_PLACE, Schema, children, weight
 from proxy.schemas.place import Place
+from proxy.schemas.references import inner_first, name_of
 
 _PATTERN_STEPS = 500
 """To compile one takes up to 2 ms with the size that it may have, and most of a millisecond for every KB of text."""
@@ -36,18 +37,18 @@ def effort(schema: Schema, place: Place) -> Effort:
     """Of a written schema with its references kept. Its place pays, for the building of the validator too."""
     measure = _Measure(schema.get("$defs", {}), place)
     top = measure.node(schema)
-    again = [measure.known[name] for name in measure.again]
+    again = [measure.known[name] for name in measure.endless]
     return Effort(top.per_value + sum([one.per_value for one in again]), max([one.growth for one in again], default=0))
 
 
 class _Measure:
     def __init__(self, defs: Schema, place: Place) -> None:
         self.known: dict[str, Effort] = {}
-        self.again: set[str] = set()
-        """What leads back to itself. A validator knows there what it has seen."""
         self._place = place
         self._patterns: set[str] = set()
-        for name in _inner_first(defs):
+        order, self.endless = inner_first(defs)
+        """Those that lead back to themselves: a validator knows there what it has seen."""
+        for name in order:
             self.known[name] = self.node(defs[name])
 
     def node(self, node: Any) -> Effort:
@@ -57,11 +58,8 @@ class _Measure:
         one, growth = self._own(node), 0
         part = Effort(0, 0)
         if "$ref" in node:
-            name = node["$ref"].removeprefix("#/$defs/")
-            target = self.known.get(name)
-            if target is None:
-                self.again.add(name)
-                target = Effort(1, 1)
+            # What is not known yet is what leads back.
+            target = self.known.get(name_of(node["$ref"]), Effort(1, 1))
             one, growth = one + target.per_value, target.growth
         for keyword, _, child in children(node):
             if keyword == "$defs":
@@ -82,21 +80,3 @@ class _Measure:
         compared = 0 if all(isinstance(literal, str) for literal in literals) else len(literals)
         matched = ("pattern" in node) + len(node.get("patternProperties", ()))
         return 1 + _PATTERN * matched + _LITERAL * compared + _MULTIPLE * ("multipleOf" in node)
-
-
-def _inner_first(defs: Schema) -> list[str]:
-    """The names, each after those that its definition refers to, but for those that lead back."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for first in defs:
-        rest = [] if first in seen else [(first, iter(referred(defs[first])))]
-        seen.add(first)
-        while rest:
-            inner = rest[-1][1]
-            new = next((one for one in inner if one not in seen), None)
-            if new is None:
-                order.append(rest.pop()[0])
-            else:
-                seen.add(new)
-                rest.append((new, iter(referred(defs[new]))))
-    return order

@@ -55,20 +55,6 @@ def children(node: Schema) -> Iterator[tuple[str, str | int | None, Any]]:
                     yield keyword, name, item
 
 
-def referred(node: Any, *, in_place: bool = False) -> list[str]:
-    """The definitions that a written schema refers to, or only those that look at the same value as itself."""
-    names: list[str] = []
-    rest = [node]
-    for one in rest:
-        if isinstance(one, dict):
-            names += [one["$ref"].removeprefix(_DEFS)] if "$ref" in one else []
-            rest += [child for keyword, _, child in children(one) if keyword in IN_PLACE or not in_place]
-    return names
-
-
-_DEFS = "#/$defs/"
-
-
 def without(node: Schema, *keywords: str) -> Schema:
     return {keyword: value for keyword, value in node.items() if keyword not in keywords}
 

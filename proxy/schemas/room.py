@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.schemas.keywords import Schema
+from proxy.schemas.references import name_of
 
 _MOST_TOOLS = 20
 _MOST_OPTIONAL = 24
@@ -41,7 +42,7 @@ def _counted(node: Any, defs: Schema, known: dict[str, tuple[int, int]]) -> tupl
     if not isinstance(node, dict):
         return 0, 0
     if "$ref" in node:
-        name = node["$ref"].removeprefix("#/$defs/")
+        name = name_of(node["$ref"])
         if name not in known:
             known[name] = _counted(defs[name], defs, known)
         return known[name]

@@ -20,6 +20,7 @@ from proxy.schemas.keys import WRAPPED, wrapped
 from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, function, response_format
+from proxy.schemas.references import name_of
 from proxy.schemas.remembered import remembered
 from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
@@ -136,7 +137,7 @@ class _Grammar:
             # Nothing may stand beside a reference; a definition with another description is another definition.
             out = self._node(joined(without(node, "$ref"), target, self._place), level + 1)
         else:
-            name = reference.removeprefix("#/$defs/")
+            name = name_of(reference)
             if name not in self._defs:
                 self._defs[name] = self._node(target, level + 1)
             out = node

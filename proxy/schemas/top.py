@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.schemas.keywords import Schema, referred, without
+from proxy.schemas.keywords import Schema, without
 from proxy.schemas.kinds import kinds
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Place
+from proxy.schemas.references import name_of, referred
 
 UNIONS = ("anyOf", "oneOf")
 ALWAYS: Schema = {"type": "object"}
@@ -40,7 +41,7 @@ class Top:
 
     def resolve(self, reference: str) -> Any:
         """What a reference in a written schema leads to."""
-        return self.defs.get(reference.removeprefix("#/$defs/"))
+        return self.defs.get(name_of(reference))
 
     def _kinds(self, schema: Any) -> frozenset[str]:
         return kinds(schema, self.resolve, self.place)

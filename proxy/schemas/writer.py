@@ -7,14 +7,14 @@ all because each is written out in its place. Parts that need no change are shar
 from __future__ import annotations
 
 import re
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from proxy.schemas.document import MOST_LEVELS, Document
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, referred, spelt, without
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, spelt, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
 from proxy.schemas.place import Path, numbered, shown, steps
+from proxy.schemas.references import inner_first, reference_to
 
 _OF_VALUES = frozenset({"additionalProperties", "items", "patternProperties", "prefixItems", "properties"})
 """Keywords whose schemas say all that there is to say about a value, or at least its type."""
@@ -73,11 +73,10 @@ class _Writer:
     def _refuse_endless(self, defs: Schema) -> None:
         """A definition that refers to itself without looking at a part of the value means nothing: the specification leaves
         it undefined, and no reader of it would come to an end."""
-        try:
-            TopologicalSorter({name: referred(node, in_place=True) for name, node in defs.items()}).prepare()
-        except CycleError as error:
-            ways = {name: way for name, _, way, _, _ in self._wanted}
-            raise self._source.place.refusal(ways[error.args[1][0]], "it leads back to itself without end.") from None
+        _, endless = inner_first(defs, in_place=True)
+        for name, _, way, _, _ in self._wanted:
+            if name in endless:
+                raise self._source.place.refusal(way, "it leads back to itself without end.")
 
     def _node(self, node: Any, path: Path, base: Schema, level: int, is_value: bool) -> Any:
         if isinstance(node, bool):
@@ -122,7 +121,7 @@ class _Writer:
         target, way, home = self._source.follow(reference, path, base)
         is_value = is_value and all(keyword == "$ref" or keyword in ANNOTATIONS for keyword in out)
         if self._keep_refs:
-            name = f"#/$defs/{self._definition(target, way, home, is_value)}"
+            name = reference_to(self._definition(target, way, home, is_value))
             return out if name == reference else {**out, "$ref": name}
         if id(target) in self._open:
             raise self._source.place.refusal(
