@@ -50,8 +50,8 @@ class Place:
         if self.budget.left < 0:
             raise self.refusal(None, "with it the schemas of this request are too large, or grow too large.")
 
-    def refusal(self, path: Path, problem: str) -> InvalidRequest:
-        return InvalidRequest(f"Invalid schema for {self.subject}: {problem}", param=self.at(path), code=self.code)
+    def refusal(self, path: Path, problem: str, kind: type[InvalidRequest] = InvalidRequest) -> InvalidRequest:
+        return kind(f"Invalid schema for {self.subject}: {problem}", param=self.at(path), code=self.code)
 
 
 def function(param: str, name: str | None = None, budget: Budget | None = None) -> Place:

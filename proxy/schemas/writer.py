@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from proxy.errors import InvalidRequest
 from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, spelt, without
 from proxy.schemas.kinds import kind_of
@@ -28,9 +29,13 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_NAME = 60
 
 
+class NotWrittenOut(InvalidRequest):
+    """For a model that follows no references; one that does takes the same schema."""
+
+
 def written(document: Document, *, keep_refs: bool, is_typed: bool = False) -> Schema:
-    """`keep_refs` keeps references, as `#/$defs/name`; without it each is written out, and one that leads back to itself is
-    refused.
+    """`keep_refs` keeps references, as `#/$defs/name`; without it each is written out, and `NotWrittenOut` raised for one
+    that leads back to itself, or too deep.
 
     `is_typed` adds the `type` that is missing: where `enum` or `const` leaves no other, which changes nothing; and, as the
     one liberty taken, `object` beside `properties` and `array` beside `items`, for a value that nothing else is said about.
@@ -83,7 +88,7 @@ class _Writer:
             return node
         self._source.place.spend(self._source.weight(node))
         if level > MOST_LEVELS:
-            raise self._source.place.refusal(path, "it is too deep with its references written out.")
+            raise self._source.place.refusal(path, "it is too deep with its references written out.", NotWrittenOut)
         base = self._source.resource(node, base)
         out = modern(node)
         if "$ref" in out and self._source.is_old:
@@ -125,7 +130,9 @@ class _Writer:
             return out if name == reference else {**out, "$ref": name}
         if id(target) in self._open:
             raise self._source.place.refusal(
-                path, f"{shown(reference)} leads back to itself, and this model takes no recursive schemas."
+                path,
+                f"{shown(reference)} leads back to itself, and this model takes no recursive schemas.",
+                NotWrittenOut,
             )
         self._open.add(id(target))
         inner = self._node(target, way, home, level + 1, is_value)

@@ -37,6 +37,11 @@ class Step(pydantic.BaseModel):
     cost: float
 
 
+class Tree(pydantic.BaseModel):
+    name: str
+    parts: list[Tree]
+
+
 class Plan(pydantic.BaseModel):
     title: str
     steps: list[Step]
@@ -209,6 +214,24 @@ def test_an_answer_by_whatever_way_the_model_has(client, model, stream):
     else:
         message = client.chat.completions.parse(**fields).choices[0].message
     assert (message.parsed, message.tool_calls or []) == (PLAN, [])
+
+
+@pytest.mark.parametrize("model", [CLAUDE, LLAMA, NOVA, "openai.gpt-oss-120b-1:0"])
+@HOW
+def test_an_answer_of_any_depth(client, bedrock, model, stream):
+    """Some models follow no references in their tools; told of them in words, they do."""
+    fields: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": "Take it apart."}],
+        "response_format": Tree,
+    }
+    if stream:
+        with client.chat.completions.stream(**fields) as helper:
+            message = helper.get_final_completion().choices[0].message
+    else:
+        message = client.chat.completions.parse(**fields).choices[0].message
+    assert isinstance(message.parsed, Tree)
+    assert bedrock.call.faults == []
 
 
 @ALL

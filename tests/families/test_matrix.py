@@ -342,7 +342,6 @@ FEATURES: dict[str, Json] = {
 }  # fmt: skip
 MAY_BE_REFUSED = {
     **{name: "thinking." for name in FEATURES if name.startswith("raw")},
-    "recursive schema": "response_format.json_schema.schema",
     "wide schema": "response_format.json_schema.schema",
     "odd schemas": "tools[",
     "odd strict schemas": "tools[",

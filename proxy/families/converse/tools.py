@@ -21,6 +21,7 @@ from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Request, Tool, ToolChoice
 from proxy.routing.catalog import Model
+from proxy.schemas.writer import NotWrittenOut
 
 _ANSWER_TOOL = "final_answer"
 
@@ -177,14 +178,15 @@ def _format(
         adapted.change(wanted.param, "instruction", "This model has no JSON mode.")
         return
     # With a choice of the client's there is no room for another tool.
-    can_be_tool = "tools" in model.features
-    if not can_be_tool or made.config is not None or "tool_choice" in made.native or (specs and not has_choice):
+    is_free = made.config is None and "tool_choice" not in made.native and (has_choice or not specs)
+    answer = _as_parameters(wanted, schemas) if is_free and "tools" in model.features else None
+    if answer is None:
         schema = jsonio.encode(wanted.schema).decode()
         made.notes.append(f"Answer with JSON that follows this schema, and with nothing else:\n{schema}")
         adapted.change(wanted.param, "instruction", "This model has no schemas of its own.")
         return
     adapted.change(wanted.param, "tool", "The service does not keep this model to such a schema itself.")
-    parameters, made.answer_key = schemas.answer_tool(wanted)
+    parameters, made.answer_key = answer
     name = _ANSWER_TOOL
     while any(spec.get("toolSpec", {}).get("name") == name for spec in specs):
         name += "_"
@@ -199,3 +201,10 @@ def _format(
     else:
         made.notes.append(f"Give your final answer by calling the tool {name}, and not in text.")
     specs.append({"toolSpec": {"name": name, "description": description, "inputSchema": {"json": parameters}}})
+
+
+def _as_parameters(wanted: OutputFormat, schemas: ToolSchemas) -> tuple[dict[str, Any], str | None] | None:
+    try:
+        return schemas.answer_tool(wanted)
+    except NotWrittenOut:
+        return None
