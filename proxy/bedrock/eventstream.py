@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from binascii import crc32
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 _PRELUDE = struct.Struct(">III")
 _U16 = struct.Struct(">H")
@@ -32,8 +33,7 @@ class BrokenStream(ValueError):
         self.frames = frames or []
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(msgspec.Struct, gc=False):
     """One message: its string headers (`:event-type` …) and its payload. Headers of other types are left out."""
 
     headers: dict[str, str]
@@ -58,14 +58,15 @@ class Decoder:
         with memoryview(data) as view:
             while end - at >= 12:
                 total, headers, prelude_crc = _PRELUDE.unpack_from(data, at)
-                # The lengths are believed only after their own CRC: a wrong one would make us wait for bytes for ever.
-                if crc32(view[at : at + 8]) != prelude_crc:
+                stop = at + total
+                is_whole = 16 <= total <= end - at
+                # A length is believed only when a CRC over it is right: a wrong one would make us wait for bytes for ever.
+                if not is_whole and crc32(view[at : at + 8]) != prelude_crc:
                     raise BrokenStream("bad CRC over the lengths of a frame", frames)
                 if headers > _MAX_HEADERS or not 0 <= total - headers - 16 <= _MAX_PAYLOAD:
                     raise BrokenStream(f"impossible frame lengths: {total} in all, {headers} of headers", frames)
-                if end - at < total:
+                if not is_whole:
                     break
-                stop = at + total
                 if crc32(view[at : stop - 4]) != _U32.unpack_from(data, stop - 4)[0]:
                     raise BrokenStream("bad CRC over a frame", frames)
                 block = data[at + 12 : at + 12 + headers]
