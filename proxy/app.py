@@ -164,7 +164,7 @@ class Endpoint:
         watch = asyncio.ensure_future(_cancel_when_gone(task, receive, record))
         try:
             answer = await self._pipeline.answer(self._api, body, headers, record)
-            response: Response
+            response: ASGIApp
             if isinstance(answer, Whole):
                 response = Response(answer.body, headers=answer.headers, media_type="application/json")
             else:

@@ -11,10 +11,21 @@ from dataclasses import replace
 
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Reasoning, ToolUse
-from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, ReasoningDelta, ReasoningSeal
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    ReasoningDelta,
+    ReasoningSeal,
+    TextDelta,
+)
 from proxy.neutral.request import Message
 
 _REFUSED = "refused-by-model"
+_ANSWER = (TextDelta, ArgumentsDelta)
+"""Most events, and no thoughts."""
 
 
 class ThoughtWatch:
@@ -34,6 +45,8 @@ class ThoughtWatch:
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
+            if isinstance(event, _ANSWER):
+                continue
             if isinstance(event, ReasoningDelta):
                 self._pieces.append(event.text)
             elif isinstance(event, BlockStart):

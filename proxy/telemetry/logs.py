@@ -47,4 +47,6 @@ def write(record: Record) -> None:
 
 def _plain(text: str) -> str:
     """One line, of printable ASCII, of bounded length: a client's words cannot forge a line of the log."""
+    if len(text) <= 200 and text.isascii() and text.isprintable() and " " not in text:
+        return text
     return "".join(c if " " < c <= "~" else "?" for c in text[:200])
