@@ -228,15 +228,13 @@ class Unfolding:
 
     def _read(self, frames: list[Frame]) -> list[Event]:
         events: list[Event] = []
-        # One by one, so that a frame which cannot be read takes nothing from those before it.
-        for frame in frames:
-            try:
-                events += self._reader.feed([frame])
-            except ProxyError as error:
-                if not events:
-                    raise
-                self._failure = error
-                break
+        try:
+            self._reader.feed(frames, events)
+        except ProxyError as error:
+            # What cannot be read takes nothing from what came before it.
+            if not events:
+                raise
+            self._failure = error
         if not self._filters:
             return events
         was_done = self._filters.is_done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,7 +59,9 @@ class StreamReader(Protocol):
     is_ended: bool
     """The end of the answer has been read; nothing that comes after it matters."""
 
-    def feed(self, frames: list[Frame]) -> list[Event]: ...
+    def feed(self, frames: Iterable[Frame], out: list[Event]) -> None:
+        """Appends the events that the frames make. Where one raises, those of the frames before it are there."""
+        ...
 
     def close(self) -> None: ...
 

@@ -84,7 +84,7 @@ class Metrics(msgspec.Struct, rename="camel"):
     cache_write_input_token_count: int = 0
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     inner: bytes = msgspec.field(name="bytes")
 
 

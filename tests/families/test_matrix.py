@@ -450,7 +450,8 @@ def answer(call: Call, model: Model, judge: Emulated, *, is_stream: bool) -> Rep
         events = unfold(family.parse(sent.body, call))
     else:
         reader = family.reader(call)
-        events = reader.feed(Decoder().feed(b"".join(sent.frames)))
+        events = []
+        reader.feed(Decoder().feed(b"".join(sent.frames)), events)
         reader.close()
     fold = Fold()
     fold.feed(Filters(call).feed(events))

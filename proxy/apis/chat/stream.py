@@ -123,6 +123,7 @@ class _Choice:
         self._is_custom = False
         self._arguments: list[str] = []
         self._arguments_head = b""
+        """How a chunk begins that goes on with the open call, where it is one of a function in `tool_calls`."""
         self._thought = Reasoning("")
         self._thought_pieces: list[str] = []
         self._thoughts = 0
@@ -133,6 +134,9 @@ class _Choice:
         for event in events:
             if isinstance(event, TextDelta):
                 out.append(b'%b{"content":%b},"finish_reason":null}]%b' % (head, _encode(event.text), tail))
+            elif self._arguments_head and isinstance(event, ArgumentsDelta):
+                piece = _encode(event.text)
+                out.append(b'%b%b}}]},"finish_reason":null}]%b' % (self._arguments_head, piece, tail))
             else:
                 handle = _HANDLERS.get(type(event))
                 if handle is not None:
@@ -168,9 +172,6 @@ class _Choice:
         if self._is_custom:
             # Bare text out of a JSON string: it can be had when the string is whole.
             self._arguments.append(event.text)
-        elif not self._form.has_functions:
-            piece = _encode(event.text)
-            out.append(b'%b%b}}]},"finish_reason":null}]%b' % (self._arguments_head, piece, self._tail))
         elif self._calls == 1:
             self._delta({"function_call": {"arguments": event.text}}, out)
 
@@ -197,6 +198,7 @@ class _Choice:
             self._delta({"thinking_blocks": [{"index": self._thoughts, **sealed_block(self._thought)}]}, out)
             self._thoughts += 1
         self._open = None
+        self._arguments_head = b""
 
     def _finish(self, event: Finish, out: list[bytes]) -> None:
         if event.refusal is not None:
@@ -218,4 +220,4 @@ _HANDLERS: dict[type, Callable[[_Choice, Any, list[bytes]], None]] = {
     Finish: _Choice._finish,
     UsageReport: _Choice._count,
 }
-"""Text, the common case, is handled in place."""
+"""Text and arguments, the common cases, are handled in place."""

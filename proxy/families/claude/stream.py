@@ -8,6 +8,7 @@ Source: Anthropic API documentation, "Streaming messages", 2026.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +37,7 @@ from proxy.neutral.events import (
 from proxy.neutral.reply import FinishReason, Usage, estimate_tokens
 
 
-class _Delta(msgspec.Struct):
+class _Delta(msgspec.Struct, gc=False):
     type: str = ""
     text: str = ""
     partial_json: str = ""
@@ -61,7 +62,7 @@ class _Message(msgspec.Struct):
     usage: WireUsage | None = None
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     type: str
     delta: _Delta | None = None
     content_block: _Block | None = None
@@ -130,9 +131,8 @@ class ClaudeStream:
         self._trace: Any = None
         self.is_ended = False
 
-    def feed(self, frames: list[Frame]) -> list[Event]:
+    def feed(self, frames: Iterable[Frame], out: list[Event]) -> None:
         """Raises `UpstreamBroken` for what cannot be read, and the error that the model itself sends in its stream."""
-        out: list[Event] = []
         for frame in frames:
             inner = chunk(frame)
             if isinstance(inner, Unrecognised):
@@ -147,7 +147,9 @@ class ClaudeStream:
             if event.guardrail_action is not None:
                 self._heed(event)
             delta = event.delta
-            if event.type == "content_block_delta" and delta is not None and delta.type == "text_delta":
+            if event.type != "content_block_delta" or delta is None:
+                self._rare(event, inner, out)
+            elif delta.type == "text_delta":
                 if self._open is not BlockKind.TEXT or self._is_answering:
                     self._start(BlockKind.TEXT, out)
                 self._output_size += len(delta.text)
@@ -156,8 +158,7 @@ class ClaudeStream:
                 else:
                     self._talk[-1].append(delta.text)
             else:
-                self._rare(event, inner, out)
-        return out
+                self._delta(delta, out)
 
     def close(self) -> None:
         if not self.is_ended:
@@ -183,7 +184,7 @@ class ClaudeStream:
     def _rare(self, event: _Event, inner: bytes, out: list[Event]) -> None:
         match event.type:
             case "content_block_delta":
-                self._delta(event.delta, out)
+                raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
             case "content_block_start":
                 self._block(event.content_block, out)
             case "content_block_stop":
@@ -207,9 +208,7 @@ class ClaudeStream:
             case other:
                 out.append(Unrecognised(f"Claude event {other!r}"))
 
-    def _delta(self, delta: _Delta | None, out: list[Event]) -> None:
-        if delta is None:
-            raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
+    def _delta(self, delta: _Delta, out: list[Event]) -> None:
         match delta.type:
             case "input_json_delta":
                 self._output_size += len(delta.partial_json)

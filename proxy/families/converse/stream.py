@@ -10,6 +10,7 @@ finish waits for `metadata`, which brings it. Source: botocore 1.44 service mode
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -55,7 +56,7 @@ class _ReasoningDelta(msgspec.Struct, rename="camel"):
     redacted_content: bytes | None = None
 
 
-class _Delta(msgspec.Struct, rename="camel"):
+class _Delta(msgspec.Struct, rename="camel", gc=False):
     text: str | None = None
     tool_use: _ToolDelta | None = None
     reasoning_content: _ReasoningDelta | None = None
@@ -67,7 +68,7 @@ class _Start(msgspec.Struct, rename="camel"):
     image: dict[str, Any] | None = None
 
 
-class _Payload(msgspec.Struct, rename="camel"):
+class _Payload(msgspec.Struct, rename="camel", gc=False):
     """Of every event: the members that it lacks are None."""
 
     content_block_index: int = 0
@@ -121,9 +122,8 @@ class ConverseStream:
         self._finished: Finish | None = None  # that waits for the trace of a guardrail
         self.is_ended = False
 
-    def feed(self, frames: list[Frame]) -> list[Event]:
+    def feed(self, frames: Iterable[Frame], out: list[Event]) -> None:
         """Raises `UpstreamBroken` for what cannot be read, `ModelFailed` for an answer that the model spoilt."""
-        out: list[Event] = []
         for frame in frames:
             if self.is_ended:
                 break
@@ -136,7 +136,6 @@ class ConverseStream:
                 self._delta(payload, frame, out)
             else:
                 self._rare(kind, payload, out)
-        return out
 
     def close(self) -> None:
         if not self._is_stopped or self._finished is not None:
@@ -265,11 +264,11 @@ class ConverseStream:
         self._held = []
 
     def _finish(self, payload: _Payload, out: list[Event]) -> None:
-        self._stop_block(out)
         if payload.stop_reason is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
         if self._is_stopped:
             raise UpstreamBroken("Bedrock's stream ended twice.")
+        self._stop_block(out)
         if not self._has_answer:
             self._release(out)
         reason = finish_reason(payload.stop_reason, has_text=self._has_text, has_calls=self._has_calls)

@@ -44,9 +44,9 @@ def expected(call: Call) -> Expected:
 
 
 class AnswerText:
-    """`feed` it the text as it comes, were it empty, and `close` it at the end."""
+    """`feed` it the text as it comes, were it empty, and `close` it at the end. Both append the events this makes."""
 
-    __slots__ = ("_calls", "_expected", "_open", "_parser", "_prefix", "_token")
+    __slots__ = ("_calls", "_expected", "_open", "_parser", "_token")
 
     def __init__(self, expected: Expected, token: str = "") -> None:
         """`token`: of this answer's own, for the ids of its calls."""
@@ -55,32 +55,33 @@ class AnswerText:
         self._calls = 0
         self._open: BlockKind | None = None
         self._parser: CallParser | None = None
-        self._prefix = expected.prefill
         if expected.functions:
             self._parser = CallParser(expected.functions, prefill=expected.prefill, max_calls=expected.max_calls)
-            self._prefix = ""
 
     @property
     def has_calls(self) -> bool:
         return self._calls > 0
 
-    def feed(self, text: str) -> list[Event]:
+    def feed(self, text: str, out: list[Event]) -> None:
         parser = self._parser
-        if self._open is BlockKind.TEXT and text and (parser is None or parser.is_text(text)):
-            return [TextDelta(text)]
         if parser is not None:
-            return self._events(parser.feed(text))
-        if self._prefix:
-            text, self._prefix = self._prefix + text, ""
-        return self._events([TextDelta(text)])
+            piece = parser.pass_on(text)
+            if piece is not None:
+                out.append(piece)
+            else:
+                self._tell(parser.feed(text), out)
+        elif self._open is BlockKind.TEXT:
+            if text:
+                out.append(TextDelta(text))
+        else:
+            self._tell([TextDelta(self._expected.prefill + text)], out)
 
-    def close(self) -> list[Event]:
-        out = self._events(self._parser.close()) if self._parser is not None else []
+    def close(self, out: list[Event]) -> None:
+        if self._parser is not None:
+            self._tell(self._parser.close(), out)
         self._stop(out)
-        return out
 
-    def _events(self, pieces: Sequence[Piece]) -> list[Event]:
-        out: list[Event] = []
+    def _tell(self, pieces: Sequence[Piece], out: list[Event]) -> None:
         for piece in pieces:
             if isinstance(piece, TextDelta):
                 if self._open is not BlockKind.TEXT:
@@ -95,7 +96,6 @@ class AnswerText:
                 self._start(BlockStart(BlockKind.TOOL_USE, call_id, self._expected.names.to_client(piece.name)), out)
             else:
                 self._stop(out)
-        return out
 
     def _start(self, start: BlockStart, out: list[Event]) -> None:
         self._stop(out)

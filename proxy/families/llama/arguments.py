@@ -26,6 +26,11 @@ _RAW_STRING = Choice(("r'", 'r"', "R'", 'R"'))
 _UNPACKED = Choice(("**",))
 
 
+def _is_itself(text: str) -> bool:
+    """Read from a string of any dialect, it is written in one of JSON as it is."""
+    return text.isprintable() and '"' not in text and "'" not in text and "\\" not in text
+
+
 class ArgumentsReader:
     """Reads from the scanner, says fragments of JSON.
 
@@ -145,7 +150,7 @@ class ArgumentsReader:
             self._tell(f'{lead}"')
             # Its quotes are told already, and all else is as soon as it is read.
             self._scanner.forget()
-            yield from self._text(dialect, lambda piece: self._say(_encode(piece)[1:-1]))
+            yield from self._text(dialect, lambda piece: self._say(_encode(piece)[1:-1]), is_itself=_is_itself)
             self._tell('"')
         else:
             self._tell(lead)
@@ -156,13 +161,15 @@ class ArgumentsReader:
         yield from self._text(dialect, parts.append)
         return "".join(parts)
 
-    def _text(self, dialect: Dialect, say: Callable[[str], None]) -> Step[None]:
+    def _text(
+        self, dialect: Dialect, say: Callable[[str], None], is_itself: Callable[[str], bool] | None = None
+    ) -> Step[None]:
         scanner = self._scanner
         while True:
             is_raw = (yield from scanner.peek()) not in _QUOTES
             if is_raw:
                 scanner.take(1)
-            yield from literals.string(scanner, dialect, say, is_raw=is_raw)
+            yield from literals.string(scanner, dialect, say, is_raw=is_raw, is_itself=is_itself)
             # In Python, strings side by side are one.
             if dialect is not PYTHON or (yield from scanner.skip_space()) not in _QUOTES:
                 return

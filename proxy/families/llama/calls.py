@@ -76,7 +76,6 @@ _SEPARATORS = re.compile(r"[\s,;})]*")
 _BEHIND_NAME = re.compile(r"[\s>]*")
 _FUNCTION_END = Choice(("</function>",))
 _TEXT = re.compile(r"(?:[^<\n]|<(?=[^|ft]))*")
-_IN_LINE = re.compile(r"[^<\n]*")
 _BLANK = re.compile(r"\s*")
 _QUOTES = ("'", '"')
 _KEYS = ("name", "parameters", "arguments", "function", "type", "id")
@@ -84,6 +83,11 @@ _KEY = Choice(f"{quote}{key}{quote}" for key in _KEYS for quote in _QUOTES)
 _FUNCTION_TYPE = Choice(f"{quote}function{quote}" for quote in _QUOTES)
 _MOST_LISTS = 2
 _OBJECT = Shape({"type": "object"})
+
+
+def _is_in_line(text: str) -> bool:
+    """Nothing in it can begin a call."""
+    return "<" not in text and "\n" not in text
 
 
 class CallParser:
@@ -97,7 +101,7 @@ class CallParser:
     """
 
     __slots__ = (
-        "_arguments", "_fragment_kind", "_fragments", "_functions", "_has_fence", "_is_begun", "_is_dropped", "_is_in_line",
+        "_arguments", "_fragment_kind", "_fragments", "_functions", "_has_fence", "_is_begun", "_is_dropped",
         "_is_tagged", "_lists", "_machine", "_max_calls", "_name", "_named", "_out", "_quoted", "_scanner", "_shapes",
         "_tagged", "_unsaid", "calls",
     )  # fmt: skip
@@ -128,19 +132,23 @@ class CallParser:
         self._name = ""
         self._is_begun = False
         self._is_dropped = False
-        self._is_in_line = False
         self._is_tagged = False
         self._has_fence = False
         self._lists = 0
         self._machine = self._answer()
         next(self._machine)
 
-    def is_text(self, text: str) -> bool:
-        """In the middle of a line, and nothing in it can begin a call: what comes next is itself, and need not be fed."""
-        return self._is_in_line and _IN_LINE.fullmatch(text) is not None
+    def pass_on(self, text: str) -> TextDelta | ArgumentsDelta | None:
+        """The one piece that a text is which changes nothing: in the middle of a line, or of a string. None: `feed` it."""
+        is_in_run = self._scanner.waits_in
+        if not text or is_in_run is None or not is_in_run(text):
+            return None
+        if not self._is_begun:
+            return TextDelta(text)
+        return None if self._is_dropped else ArgumentsDelta(text)
 
     def feed(self, text: str) -> list[Piece]:
-        if text and not self._scanner.pass_on(text):
+        if text:
             self._scanner.add(text)
             next(self._machine, None)
         return self._pieces()
@@ -155,9 +163,7 @@ class CallParser:
         scanner = self._scanner
         is_first = is_line_start = True
         while True:
-            self._is_in_line = not is_line_start
-            char = yield from scanner.peek()
-            self._is_in_line = False
+            char = yield from scanner.wait_in(None if is_line_start else _is_in_line)
             if not char:
                 return
             if is_first or (is_line_start and char in "{[`") or (char == "<" and (yield from scanner.see(_TAG))):

@@ -67,6 +67,8 @@ class Shape:
         return self._inner[key]
 
     def _union(self, schemas: list[Any]) -> Shape:
+        if len(schemas) == 1:
+            return Shape(schemas[0], self._root)
         return Shape({"anyOf": schemas} if schemas else True, self._root)
 
 

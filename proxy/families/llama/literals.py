@@ -65,8 +65,18 @@ _WORD = Choice(_WORDS)
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
 
-def string(scanner: Scanner, dialect: Dialect, say: Callable[[str], None], *, is_raw: bool = False) -> Step[None]:
-    """Reads a string at its opening quote and says what it holds, piece by piece. `Mismatch` if it is cut off."""
+def string(
+    scanner: Scanner,
+    dialect: Dialect,
+    say: Callable[[str], None],
+    *,
+    is_raw: bool = False,
+    is_itself: Callable[[str], bool] | None = None,
+) -> Step[None]:
+    """Reads a string at its opening quote and says what it holds, piece by piece. `Mismatch` if it is cut off.
+
+    `is_itself`: of a text inside the string, that it need not be said, but can be taken past this reader (`Scanner.wait_in`).
+    """
     quote = scanner.take(1)
     end = quote
     if dialect is PYTHON and (yield from scanner.peek()) == quote:
@@ -79,7 +89,7 @@ def string(scanner: Scanner, dialect: Dialect, say: Callable[[str], None], *, is
         plain = scanner.take_match(_PLAIN[quote])
         if plain:
             say(plain)
-        char = yield from scanner.wait_in(_PLAIN[quote], say)
+        char = yield from scanner.wait_in(is_itself)
         if char == quote:
             # In a long string, one quote or two are its own.
             if len(end) == 1 or (yield from scanner.ahead(3, _OPEN_QUOTES)) == end:

@@ -23,7 +23,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, Metrics, check_guarded
 from proxy.families.llama.answer import AnswerText, expected
-from proxy.neutral.events import Finish, UsageReport
+from proxy.neutral.events import Event, Finish, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import FinishReason, Reply, Usage
 
@@ -47,7 +47,7 @@ class _Usage(msgspec.Struct):
     completion_tokens: int | None = None
 
 
-class Answer(msgspec.Struct):
+class Answer(msgspec.Struct, gc=False):
     """The whole answer, and each piece of a stream: there counts are cumulative and null where they are not told."""
 
     generation: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -110,10 +110,13 @@ def parse(body: bytes, call: Call) -> Reply:
         raise UpstreamBroken("Bedrock's answer has no text or no stop reason.")
     check_guarded(call, answer.guardrail_action)
     told = expected(call)
-    text, fold = AnswerText(told, call.answer_token), Fold()
-    fold.feed(text.feed(without_end_token(answer.generation, told.end_tokens)))
-    fold.feed(text.close())
-    fold.feed([UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0))])
+    text = AnswerText(told, call.answer_token)
+    events: list[Event] = []
+    text.feed(without_end_token(answer.generation, told.end_tokens), events)
+    text.close(events)
+    events.append(UsageReport(Usage(answer.prompt_token_count or 0, answer.generation_token_count or 0)))
     reason = finish_reason(answer.stop_reason, answer.guardrail_action, has_calls=text.has_calls)
-    fold.feed([Finish(reason, answer.stop_reason, trace=answer.trace if call.is_traced else None)])
+    events.append(Finish(reason, answer.stop_reason, trace=answer.trace if call.is_traced else None))
+    fold = Fold()
+    fold.feed(events)
     return fold.reply()

@@ -7,8 +7,8 @@ how the text was cut. A reader's result is what it returns:
         name = yield from scanner.run(WORD)
         …
 
-Every character is looked at a bounded number of times. A reader that waits in a long run of characters of one class may say
-so (`wait_in`); what comes next of that class then goes to it without waking all readers around it.
+Every character is looked at a bounded number of times. A reader that waits in a long run, of which every piece means one
+thing, may say so (`wait_in`): what comes next of that run then need not wake it and all the readers around it.
 """
 
 from __future__ import annotations
@@ -52,26 +52,17 @@ class Choice:
 
 
 class Scanner:
-    __slots__ = ("_at", "_held", "_run", "_text", "is_closed", "taken")
+    __slots__ = ("_at", "_held", "_text", "is_closed", "taken", "waits_in")
 
     def __init__(self, text: str = "", *, is_closed: bool = False) -> None:
         self._text = text
         self._at = 0
         self._held: list[str] | None = None
-        self._run: tuple[re.Pattern[str], Callable[[str], None]] | None = None
         self.is_closed = is_closed
+        self.waits_in: Callable[[str], bool] | None = None
+        """Says of the next text whether it only goes on with what the reader waits in, and need not be added."""
         self.taken = 0
         """Characters, so far."""
-
-    def pass_on(self, text: str) -> bool:
-        """The next text goes to the reader that waits for such. False: there is none, and the text is to be added."""
-        if self._run is None or self._run[0].fullmatch(text) is None:
-            return False
-        self.taken += len(text)
-        if self._held is not None:
-            self._held.append(text)
-        self._run[1](text)
-        return True
 
     def add(self, text: str) -> None:
         self._text = self._text[self._at :] + text if self._at < len(self._text) else text
@@ -117,13 +108,13 @@ class Scanner:
             yield
         return self._text[self._at]
 
-    def wait_in(self, run: re.Pattern[str], say: Callable[[str], None]) -> Step[str]:
-        """`peek`, in the middle of a run, `[…]*`: as long as only such characters come they are said, not given."""
+    def wait_in(self, is_in_run: Callable[[str], bool] | None) -> Step[str]:
+        """`peek`, in the middle of a run: as long as nothing else comes, it need not be woken."""
         if self._at < len(self._text):
             return self._text[self._at]
-        self._run = run, say
+        self.waits_in = is_in_run
         char = yield from self.peek()
-        self._run = None
+        self.waits_in = None
         return char
 
     def skip_space(self) -> Step[str]:

@@ -9,6 +9,7 @@ The prompt is counted in the first piece only, the answer cumulatively in every 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -49,16 +50,18 @@ class LlamaStream:
         self._trace: Any = None
         self.is_ended = False
 
-    def feed(self, frames: list[Frame]) -> list[Event]:
+    def feed(self, frames: Iterable[Frame], out: list[Event]) -> None:
         """Raises `UpstreamBroken` for what cannot be read."""
-        out: list[Event] = []
         for frame in frames:
             inner = chunk(frame)
             if isinstance(inner, Unrecognised):
                 out.append(inner)
                 continue
             piece = read(inner)
-            self._count(piece)
+            if piece.generation_token_count:
+                self._usage.output_tokens = piece.generation_token_count
+            if piece.prompt_token_count or piece.metrics is not None or piece.guardrail_action is not None:
+                self._note(piece)
             if self.is_ended:
                 if piece.metrics is not None or piece.usage is not None:
                     out.append(UsageReport(replace(self._usage)))
@@ -66,14 +69,13 @@ class LlamaStream:
             text = piece.generation if isinstance(piece.generation, str) else ""
             if self._held or "<" in text:
                 text = self._hold_back_end_token(text)
-            out += self._answer.feed(text)
+            self._answer.feed(text, out)
             word = piece.stop_reason or self._word
             if word is not None:
                 self._word = word
                 # What a guardrail says may come a piece later, at the latest with Bedrock's own counts.
                 if self._asked.guardrail is None or self._guardrail_action is not None or piece.metrics is not None:
                     self._end(word, out)
-        return out
 
     def close(self) -> None:
         if not self.is_ended:
@@ -82,10 +84,8 @@ class LlamaStream:
     def usage_so_far(self) -> Usage:
         return replace(self._usage)
 
-    def _count(self, piece: Answer) -> None:
+    def _note(self, piece: Answer) -> None:
         usage = self._usage
-        if piece.generation_token_count:
-            usage.output_tokens = piece.generation_token_count
         if piece.prompt_token_count:
             usage.input_tokens = piece.prompt_token_count
         if piece.guardrail_action is not None:
@@ -113,8 +113,8 @@ class LlamaStream:
     def _end(self, word: str, out: list[Event]) -> None:
         held = without_end_token(self._held, self._end_tokens)
         if held:
-            out += self._answer.feed(held)
-        out += self._answer.close()
+            self._answer.feed(held, out)
+        self._answer.close(out)
         self.is_ended = True
         out.append(UsageReport(replace(self._usage)))
         reason = finish_reason(word, self._guardrail_action, has_calls=self._answer.has_calls)

@@ -78,7 +78,8 @@ class Claude:
         inner.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 5}})
         inner.append({"type": "message_stop"})
         reader = FAMILY.reader(call)
-        events = [event for one in inner for event in reader.feed([self.frame(one)])]
+        events: list[Event] = []
+        reader.feed([self.frame(one) for one in inner], events)
         reader.close()
         return events
 

@@ -154,7 +154,9 @@ def assert_order(events: list[Any]) -> None:
 
 def events_of(claude: Any, asked: Call, *inner: Any) -> list[Any]:
     reader = ClaudeStream(asked)
-    return [event for one in inner for event in reader.feed([claude.frame(one)])]
+    events: list[Any] = []
+    reader.feed([claude.frame(one) for one in inner], events)
+    return events
 
 
 def start(block: dict[str, Any]) -> dict[str, Any]:
@@ -252,8 +254,7 @@ def test_talk_in_the_start_of_a_block_waits_too(claude: Any) -> None:
 
 def test_what_is_written_of_a_call_counts_as_output(claude: Any) -> None:
     reader = ClaudeStream(PLAIN)
-    for one in (start(call("a")), delta("input_json_delta", "x" * 40)):
-        reader.feed([claude.frame(one)])
+    reader.feed([claude.frame(one) for one in (start(call("a")), delta("input_json_delta", "x" * 40))], [])
     assert reader.usage_so_far().output_tokens == 10
 
 

@@ -23,6 +23,7 @@ from proxy.families import Call
 from proxy.families.converse import FAMILY
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.adaptations import Adaptations
+from proxy.neutral.events import Event
 from proxy.neutral.fold import Fold
 from proxy.neutral.request import Guardrail
 
@@ -123,11 +124,11 @@ def test_frames_become_events_however_they_are_cut(path: Path, converse: Any) ->
     expected = converse.events(case["events"])
     for pieces in cuts(frames):
         reader, decoder = FAMILY.reader(call_of(case)), Decoder()
-        events = []
+        events: list[Event] = []
         error = ""
         try:
             for piece in pieces:
-                events += reader.feed(decoder.feed(piece))
+                reader.feed(decoder.feed(piece), events)
             decoder.close()
             reader.close()
         except ProxyError as raised:

@@ -128,7 +128,7 @@ def events_of(pieces: list[bytes]) -> list[Event]:
     reader, decoder = FAMILY.reader(Call(b"")), Decoder()
     events: list[Event] = []
     for piece in pieces:
-        events += reader.feed(decoder.feed(piece))
+        reader.feed(decoder.feed(piece), events)
     decoder.close()
     reader.close()
     assert reader.is_ended
@@ -153,7 +153,8 @@ def test_a_stream_that_was_left_has_an_estimate() -> None:
     exchange = next(one.values[0] for one in STREAMED if one.values[1] == "stream_cancel")
     frames = Decoder().feed(b64decode(exchange["response"]["body_base64"]))
     reader = FAMILY.reader(Call(jsonio.encode(exchange["request"]["body"])))
-    events = reader.feed(frames[:8])
+    events: list[Event] = []
+    reader.feed(frames[:8], events)
     size = sum(len(event.text) for event in events if isinstance(event, TextDelta))
     assert not any(isinstance(event, Finish) for event in events)
     usage = reader.usage_so_far()

@@ -24,8 +24,8 @@ def test_the_count_of_an_answer_that_is_left_is_estimated_from_its_texts() -> No
         "additionalModelRequestFields": {"note": "z" * 4000},
     }
     reader = FAMILY.reader(Call(jsonio.encode(body)))
-    reader.feed([frame("messageStart", {"role": "assistant"})])
-    reader.feed([frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "four and four"}})])
+    reader.feed([frame("messageStart", {"role": "assistant"})], [])
+    reader.feed([frame("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "four and four"}})], [])
     usage = reader.usage_so_far()
     assert usage.is_estimate
     # The words beside them (names of members, roles) are not the prompt, but stand for the tokens between its parts.
@@ -42,5 +42,7 @@ def test_tools_are_part_of_the_prompt() -> None:
 def test_what_bedrock_has_counted_is_no_estimate() -> None:
     reader = FAMILY.reader(Call(b"not looked at"))
     usage = {"inputTokens": 9, "outputTokens": 3, "totalTokens": 12}
-    reader.feed([frame("messageStop", {"stopReason": "end_turn"}), frame("metadata", {"usage": usage, "metrics": {}})])
+    reader.feed(
+        [frame("messageStop", {"stopReason": "end_turn"}), frame("metadata", {"usage": usage, "metrics": {}})], []
+    )
     assert reader.usage_so_far() == Usage(9, 3)

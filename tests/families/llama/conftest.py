@@ -84,9 +84,8 @@ class Llama:
                 "generation_token_count": 5 if index == len(pieces) else 1,
                 "stop_reason": stop_reason if index == len(pieces) else None,
             }
-            events += reader.feed(
-                [Frame({":event-type": "chunk"}, encode({"bytes": b64encode(encode(inner)).decode()}))]
-            )
+            frame = Frame({":event-type": "chunk"}, encode({"bytes": b64encode(encode(inner)).decode()}))
+            reader.feed([frame], events)
         reader.close()
         return events
 

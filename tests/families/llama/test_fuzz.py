@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallEnd, CallParser, CallStart
+from proxy.families.llama.calls import CallEnd, CallParser, CallStart, Piece
 from proxy.neutral.events import ArgumentsDelta, TextDelta
 
 ROUNDS = 150
@@ -125,12 +125,18 @@ class Writer:
                 return "{" + ", ".join(members[: self.dice.randint(0, 2)]) + "}"
 
 
+def fed(parser: CallParser, text: str) -> list[Piece]:
+    """As the reader of an answer does it."""
+    piece = parser.pass_on(text)
+    return parser.feed(text) if piece is None else [piece]
+
+
 def read(parts: Iterable[str]) -> list[Any]:
     """Texts, and calls as [name, arguments]."""
     parser = CallParser(FUNCTIONS)
     found: list[Any] = []
     is_open = False
-    for piece in [*(piece for part in parts for piece in parser.feed(part)), *parser.close()]:
+    for piece in [*(piece for part in parts for piece in fed(parser, part)), *parser.close()]:
         match piece:
             case TextDelta(text):
                 assert text and not is_open

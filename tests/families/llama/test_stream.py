@@ -12,7 +12,7 @@ from proxy.families.llama.answer import Expected
 from proxy.families.llama.reply import without_end_token
 from proxy.families.llama.stream import LlamaStream
 from proxy.jsonio import encode
-from proxy.neutral.events import TextDelta, UsageReport
+from proxy.neutral.events import Event, TextDelta, UsageReport
 from proxy.neutral.reply import Usage
 
 
@@ -37,24 +37,25 @@ def frame(inner: object) -> Frame:
 )
 def test_pieces_that_cannot_be_read(inner: bytes) -> None:
     with pytest.raises(UpstreamBroken, match="not that of a Llama model"):
-        LlamaStream(Call(b"")).feed([frame(inner)])
+        LlamaStream(Call(b"")).feed([frame(inner)], [])
 
 
 def test_usage_so_far_is_bedrocks_own_count() -> None:
     reader = LlamaStream(Call(b""))
     assert reader.usage_so_far() == Usage()
-    (_, _) = reader.feed([frame({"generation": "a", "prompt_token_count": 14, "generation_token_count": 1})])
+    reader.feed([frame({"generation": "a", "prompt_token_count": 14, "generation_token_count": 1})], [])
     first = reader.usage_so_far()
     assert first == Usage(14, 1)
-    reader.feed([frame({"generation": "b", "generation_token_count": 2})])
+    reader.feed([frame({"generation": "b", "generation_token_count": 2})], [])
     assert reader.usage_so_far() == Usage(14, 2)
     assert first == Usage(14, 1), "what was given must not change"
 
 
 def test_reports_do_not_change_once_they_are_given() -> None:
     reader = LlamaStream(Call(b""))
-    events = reader.feed([frame({"generation": "", "generation_token_count": 3, "stop_reason": "stop"})])
-    reader.feed([frame({"generation": "", "generation_token_count": 9})])
+    events: list[Event] = []
+    reader.feed([frame({"generation": "", "generation_token_count": 3, "stop_reason": "stop"})], events)
+    reader.feed([frame({"generation": "", "generation_token_count": 9})], [])
     assert [event.usage.output_tokens for event in events if isinstance(event, UsageReport)] == [3]
 
 
@@ -78,7 +79,8 @@ def test_an_end_token_that_leaks_is_no_text_however_it_is_cut(token: str) -> Non
             cuts = sorted(chance.sample(range(len(text) + 1), k=min(3, len(text))))
             pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
             reader = LlamaStream(Call(b"", reading=Expected(end_tokens=END_TOKENS)))
-            events = reader.feed([frame({"generation": piece}) for piece in pieces])
-            events += reader.feed([frame({"generation": "", "stop_reason": "stop"})])
+            events: list[Event] = []
+            reader.feed([frame({"generation": piece}) for piece in pieces], events)
+            reader.feed([frame({"generation": "", "stop_reason": "stop"})], events)
             shown = "".join(event.text for event in events if isinstance(event, TextDelta))
             assert shown == without_end_token(text, END_TOKENS)
