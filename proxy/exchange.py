@@ -23,7 +23,7 @@ from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, Upstrea
 from proxy.families import Call, Family, StreamReader
 from proxy.neutral.barejson import FenceFilter, UnwrapFilter
 from proxy.neutral.calls import CallFilter
-from proxy.neutral.events import Event, UsageReport
+from proxy.neutral.events import Event, Unrecognised, UsageReport
 from proxy.neutral.fold import Fold
 from proxy.neutral.reply import Reply
 from proxy.neutral.stops import StopFilter
@@ -35,6 +35,7 @@ from proxy.routing.resolve import Target
 T = TypeVar("T")
 _TOO_LATE = "Bedrock did not begin its answer in time."
 _TOO_SLOW = "Bedrock did not finish its answer in time."
+_BESIDE_THE_ANSWER = (UsageReport, Unrecognised)
 _LINGER_S = 1.0
 """After the end of an answer the connection should end as well, and can then be used again. This long it is waited for."""
 
@@ -180,15 +181,15 @@ class Unfolding:
         """What the last read ended in, to be raised when its events have been given."""
 
     async def begin(self) -> None:
-        """Waits for the first event. Raises when the answer ends, or fails, before it."""
-        while not self._first:
+        """Waits for the first event of the answer itself. Raises when it ends, or fails, before that."""
+        while all(isinstance(event, _BESIDE_THE_ANSWER) for event in self._first):
             if self._failure is not None:
                 raise self._failure
             frames = await anext(self._frames, None)
             if frames is None:
                 self._reader.close()
                 raise UpstreamBroken("Bedrock's answer is empty.")
-            self._first = self._read(frames)
+            self._first += self._read(frames)
 
     async def batches(self) -> AsyncGenerator[list[Event]]:
         """Raises `ProxyError` for a failure inside the answer, after everything that came before it. Closes itself."""

@@ -33,7 +33,8 @@ from proxy.neutral.reply import FinishReason
 from proxy.routing.catalog import Catalog
 from proxy.routing.resolve import Resolver
 
-TARGET = Resolver(Catalog.load(), "us-east-1", families=FAMILIES.keys()).resolve("meta.llama3-8b-instruct-v1:0")
+RESOLVER = Resolver(Catalog.load(), "us-east-1", families=FAMILIES.keys())
+LLAMA = "meta.llama3-8b-instruct-v1:0"
 WHOLE = jsonio.encode(
     {"generation": "Hello", "prompt_token_count": 5, "generation_token_count": 1, "stop_reason": "stop"}
 )
@@ -69,7 +70,10 @@ class Body(httpx.AsyncByteStream):
 
 
 def chunk(text: str, reason: str | None = None, count: int = 1) -> bytes:
-    inner = {"generation": text, "prompt_token_count": 5, "generation_token_count": count, "stop_reason": reason}
+    return framed({"generation": text, "prompt_token_count": 5, "generation_token_count": count, "stop_reason": reason})
+
+
+def framed(inner: dict[str, Any]) -> bytes:
     payload = {"bytes": b64encode(jsonio.encode(inner)).decode()}
     return encode_frame([(":event-type", "chunk"), (":message-type", "event")], jsonio.encode(payload))
 
@@ -101,7 +105,10 @@ def router() -> respx.Router:
 
 @pytest.fixture
 def make(router):
-    def make(stops: tuple[str, ...] = (), attempts: int = 3, instead: Any = None, **timeouts: float) -> Exchange:
+    def make(
+        stops: tuple[str, ...] = (), attempts: int = 3, instead: Any = None, model: str = LLAMA, **timeouts: float
+    ) -> Exchange:
+        target = RESOLVER.resolve(model)
         client = BedrockClient(
             endpoint="https://bedrock.example",
             region="us-east-1",
@@ -110,8 +117,8 @@ def make(router):
         )
         return Exchange(
             client,
-            TARGET,
-            FAMILIES[TARGET.model.family],
+            target,
+            FAMILIES[target.model.family],
             Call(b'{"prompt":"Hi"}', {"x-amzn-bedrock-service-tier": "flex"}, list(stops)),
             Timeouts(**timeouts),
             Retry(attempts=attempts),
@@ -129,7 +136,7 @@ async def texts(unfolding: Any) -> str:
 
 
 async def test_a_whole_answer(router, make):
-    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=whole())
+    route = router.post(path=f"/model/{LLAMA}/invoke").mock(return_value=whole())
     reply, answer = await make().whole()
     assert (reply.text, reply.finish, reply.usage.input_tokens, reply.usage.output_tokens) == (
         "Hello",
@@ -144,7 +151,7 @@ async def test_a_whole_answer(router, make):
 
 async def test_a_stream(router, make):
     body = Body([chunk("Hel"), chunk("lo") + chunk("", "stop", 2)])
-    router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=streamed(body))
+    router.post(path=f"/model/{LLAMA}/invoke-with-response-stream").mock(return_value=streamed(body))
     unfolding = await make().open()
     assert body.read == 1, "it is open from its first event on"
     batches = [events async for events in unfolding.batches()]
@@ -197,6 +204,25 @@ async def test_a_stream_that_ends_before_it_begins_is_tried_again(router, make, 
     assert await texts(await make().open()) == "Hello"
     assert route.call_count == 2
     assert body.is_closed
+
+
+async def test_a_count_is_no_answer_yet(router, make):
+    """Claude tells the size of the prompt first. What fails right behind that has shown the client nothing."""
+    counted = framed({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}})
+    start = framed({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Hello"}})
+    end = [framed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}), framed({"type": "message_stop"})]
+    failing = [
+        Body([counted, exception("modelStreamErrorException")]),
+        Body([counted + exception("modelStreamErrorException")]),
+        Body([counted, framed({"type": "error", "error": {"type": "overloaded_error", "message": "m"}})]),
+    ]
+    good = streamed(Body([counted, start, *end]))
+    for body in failing:
+        route = router.post().mock(side_effect=[streamed(body), good])
+        unfolding = await make(model="anthropic.claude-3-haiku-20240307-v1:0").open()
+        assert await texts(unfolding) == "Hello"
+        assert route.call_count == 2
+        route.reset()
 
 
 async def test_after_the_first_event_there_is_one_attempt(router, make):
@@ -332,8 +358,8 @@ WHOLE_ONLY = httpx.Response(
 
 @pytest.mark.parametrize("stops", [(), ("lo",)])
 async def test_a_model_that_refuses_to_stream_is_asked_for_all_of_its_answer(stops, router, make):
-    refused = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
-    asked = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[whole() for _ in range(2)])
+    refused = router.post(path=f"/model/{LLAMA}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
+    asked = router.post(path=f"/model/{LLAMA}/invoke").mock(side_effect=[whole() for _ in range(2)])
     exchange = make(stops, instead={StreamRefused: lambda: Call(b"{}", stops=list(stops), can_stream=False)})
     expected = "Hel" if stops else "Hello"
     for _ in range(2):
@@ -343,8 +369,8 @@ async def test_a_model_that_refuses_to_stream_is_asked_for_all_of_its_answer(sto
 
 
 async def test_stops_need_no_stream(router, make):
-    router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
-    router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=whole())
+    router.post(path=f"/model/{LLAMA}/invoke-with-response-stream").mock(return_value=WHOLE_ONLY)
+    router.post(path=f"/model/{LLAMA}/invoke").mock(return_value=whole())
     bare = Call(b"{}", stops=["lo"], can_stream=False)
     reply, answer = await make(("lo",), instead={StreamRefused: lambda: bare}).whole()
     assert (reply.text, reply.stop_sequence) == ("Hel", "lo")
@@ -370,7 +396,7 @@ class Bare:
 
 
 async def test_refused_thoughts_are_left_out_once(router, make):
-    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[REFUSED, whole()])
+    route = router.post(path=f"/model/{LLAMA}/invoke").mock(side_effect=[REFUSED, whole()])
     bare = Bare()
     reply, answer = await make(attempts=1, instead={ThoughtsRefused: bare}).whole()
     assert reply.text == "Hello"
@@ -381,9 +407,7 @@ async def test_refused_thoughts_are_left_out_once(router, make):
 
 async def test_refused_thoughts_in_a_stream(router, make):
     body = Body([chunk("Hello", "stop")])
-    route = router.post(path=f"/model/{TARGET.model_id}/invoke-with-response-stream").mock(
-        side_effect=[REFUSED, streamed(body)]
-    )
+    route = router.post(path=f"/model/{LLAMA}/invoke-with-response-stream").mock(side_effect=[REFUSED, streamed(body)])
     assert await texts(await make(attempts=1, instead={ThoughtsRefused: Bare()}).open()) == "Hello"
     assert route.calls.last.request.content == b'{"prompt":"bare"}'
 
@@ -392,7 +416,7 @@ async def test_two_refusals_each_for_its_own_reason(router, make):
     too_large = httpx.Response(
         400, json={"message": "The compiled grammar is too large."}, headers={"x-amzn-errortype": "ValidationException"}
     )
-    router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=[REFUSED, too_large, whole()])
+    router.post(path=f"/model/{LLAMA}/invoke").mock(side_effect=[REFUSED, too_large, whole()])
     thoughts, grammars = Bare(), Bare()
     reply, answer = await make(attempts=1, instead={ThoughtsRefused: thoughts, GrammarRefused: grammars}).whole()
     assert (reply.text, thoughts.wanted, grammars.wanted) == ("Hello", 1, 1)
@@ -400,7 +424,7 @@ async def test_two_refusals_each_for_its_own_reason(router, make):
 
 
 async def test_what_is_refused_again_is_told(router, make):
-    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(return_value=REFUSED)
+    route = router.post(path=f"/model/{LLAMA}/invoke").mock(return_value=REFUSED)
     for bare, calls in ((Bare(), 2), (None, 3)):
         with pytest.raises(ThoughtsRefused):
             await make(instead=bare and {ThoughtsRefused: bare}).whole()
@@ -417,7 +441,7 @@ async def test_every_choice_goes_without_the_thoughts_that_one_was_refused(route
         await both.wait()
         return REFUSED
 
-    route = router.post(path=f"/model/{TARGET.model_id}/invoke").mock(side_effect=judge)
+    route = router.post(path=f"/model/{LLAMA}/invoke").mock(side_effect=judge)
     bare = Bare()
     exchange = make(instead={ThoughtsRefused: bare})
     answers = await asyncio.gather(exchange.whole(), exchange.whole())
