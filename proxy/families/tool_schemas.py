@@ -12,7 +12,7 @@ from proxy.routing.catalog import Model
 from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
 from proxy.schemas.place import Budget
 from proxy.schemas.room import GrammarRoom
-from proxy.schemas.structured import native, wrap_for_tool
+from proxy.schemas.structured import is_loosened, native, wrap_for_tool
 from proxy.schemas.tools import bare, for_tool
 
 Json = dict[str, Any]
@@ -63,11 +63,13 @@ class ToolSchemas:
             return schema, False
         # What is guaranteed is a grammar, and not every schema can be one.
         grammar = None
-        if self._model.has_strict_tools:
+        if self._model.has_strict_tools and not _takes_any_object(tool, schema):
             grammar = native(schema, at, name=tool.name, is_tool=True, budget=self._budget)
         if grammar is None or not self._has_room(grammar, is_tool=True):
             self._adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
             return schema, False
+        if is_loosened(schema):
+            self._adapted.change(f"{tool.param}.strict", "in-part", "Bounds and patterns are told, and not guaranteed.")
         return grammar, True
 
     def arguments(self, call: ToolUse) -> Json:
@@ -87,3 +89,9 @@ class ToolSchemas:
 
     def _has_room(self, grammar: Json, *, is_tool: bool) -> bool:
         return not self._is_claude or self._room.takes(grammar, is_tool=is_tool)
+
+
+def _takes_any_object(tool: Tool, schema: Json) -> bool:
+    """Nothing is said of what is in it: a grammar would have nothing be in it."""
+    is_said = tool.parameters is None or "properties" in tool.parameters or bool(schema["properties"])
+    return not is_said and schema.get("additionalProperties") is not False

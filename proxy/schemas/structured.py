@@ -17,7 +17,7 @@ from typing import Any
 from proxy import jsonio
 from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.keys import WRAPPED, wrapped
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight, without
+from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, children, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, function, response_format
 from proxy.schemas.references import name_of
@@ -95,6 +95,19 @@ def wrap_for_tool(
     return wrapped(inner), WRAPPED
 
 
+@remembered
+def is_loosened(schema: Schema) -> bool:
+    """Does `native` tell something of this written schema that the grammar does not hold: a bound, a pattern?"""
+    rest: list[Any] = [schema]
+    for node in rest:
+        if isinstance(node, dict):
+            names = _names(node)
+            if any(keyword in _WORDS and _concerns(keyword, names) and not _is_held(keyword, node) for keyword in node):
+                return True
+            rest += [child for _, _, child in children(node)]
+    return False
+
+
 class _NotNative(Exception):
     """The native subset has no words for it."""
 
@@ -167,8 +180,7 @@ class _Grammar:
 
     def _plain(self, node: Schema, level: int) -> Schema:
         """A node whose keywords are all its own."""
-        types = node.get("type")
-        names = types if isinstance(types, list) else [types]
+        types, names = node.get("type"), _names(node)
         literals = [*node.get("enum", ()), *([node["const"]] if "const" in node else ())]
         if isinstance(types, list) and not _COMPOSED.isdisjoint(types):
             each = without(node, *_SAYING)
@@ -183,10 +195,9 @@ class _Grammar:
             out["items"] = self._node(own["items"], level + 1)
         elif types == "array" or not (types or literals):
             raise _NotNative
-        if own.get("format") in _FORMATS:
-            out["format"] = own["format"]
-        if own.get("minItems") in (0, 1):
-            out["minItems"] = own["minItems"]
+        out |= {
+            keyword: own[keyword] for keyword in ("format", "minItems") if keyword in own and _is_held(keyword, own)
+        }
         spoken = [keyword for keyword in own if keyword in _WORDS and keyword not in out]
         if spoken:
             sentence = ", ".join(f"{keyword} {jsonio.encode(own[keyword]).decode()}" for keyword in spoken)
@@ -206,6 +217,18 @@ class _Grammar:
 
 def _said(node: Schema) -> Schema:
     return {keyword: node[keyword] for keyword in _SAYING if keyword in node}
+
+
+def _names(node: Schema) -> list[Any]:
+    """Of its types; None where it names none."""
+    types = node.get("type")
+    return types if isinstance(types, list) else [types]
+
+
+def _is_held(keyword: str, node: Schema) -> bool:
+    """Can a grammar keep an answer to what the node says by this keyword, one of `_WORDS`?"""
+    value = node[keyword]
+    return value in _FORMATS if keyword == "format" else keyword == "minItems" and value in (0, 1)
 
 
 def _concerns(keyword: str, types: list[Any]) -> bool:

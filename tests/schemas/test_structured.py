@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from proxy.schemas.structured import native, wrap_for_tool
+from proxy.schemas.structured import is_loosened, native, wrap_for_tool
+from proxy.schemas.tools import for_tool
 
 PARAM = "response_format.json_schema.schema"
 TEXT = {"type": "string"}
@@ -173,6 +174,17 @@ def test_a_top_that_is_a_reference() -> None:
 
 def test_objects_that_say_nothing_of_other_keys_are_closed() -> None:
     assert native({"type": "object", "properties": {"x": TEXT}}, PARAM) == having(TEXT)
+
+
+@pytest.mark.parametrize(("value", "said"), SAYS)
+def test_what_is_said_in_words_alone_is_known(value: dict[str, Any], said: dict[str, Any]) -> None:
+    written = for_tool(having(value), "tools[0].function.parameters", takes_refs=True)
+    assert is_loosened(written) == ("Constraints: " in str(said))
+
+
+def test_what_is_said_in_words_alone_of_a_definition_is_known() -> None:
+    schema = having({"$ref": "#/$defs/A"}, **{"$defs": {"A": {"type": "integer", "minimum": 1}}})
+    assert is_loosened(for_tool(schema, "tools[0].function.parameters", takes_refs=True))
 
 
 def test_what_is_no_schema_is_refused_in_either_way() -> None:

@@ -76,9 +76,11 @@ def test_strict_tools(claude: Any) -> None:
         Tool("bounded", "tools[1].function", parameters=bounded, is_strict=True),
         Tool("free", "tools[2].function", parameters=free, is_strict=True),
         Tool("empty", "tools[3].function", is_strict=True),
+        Tool("nothing", "tools[4].function", parameters={"type": "object", "properties": {}}, is_strict=True),
+        Tool("anything", "tools[5].function", parameters={"type": "object"}, is_strict=True),
     ]
     built = claude.build(claude.asked(tools=tools), "sonnet-4-5")
-    assert [tool.get("strict") for tool in built.body["tools"]] == [True, True, None, True]
+    assert [tool.get("strict") for tool in built.body["tools"]] == [True, True, None, True, True, None]
     assert built.body["tools"][0]["input_schema"] == SCHEMA
     # A grammar has no bounds: they are told in words.
     assert built.body["tools"][1]["input_schema"]["properties"]["n"] == {
@@ -86,7 +88,11 @@ def test_strict_tools(claude: Any) -> None:
         "description": "Constraints: minimum 1.",
     }
     assert built.body["tools"][2]["input_schema"]["additionalProperties"] == {"type": "string"}
-    assert built.adapted == "tools[2].function.strict=dropped"
+    # What may hold anything may go on to do so.
+    assert built.body["tools"][5]["input_schema"] == NOTHING
+    assert built.adapted == (
+        "tools[1].function.strict=in-part, tools[2].function.strict=dropped, tools[5].function.strict=dropped"
+    )
     built = claude.build(claude.asked(tools=tools[:2]), "opus-4-7")
     assert built.adapted == "tools[0].function.strict=dropped, tools[1].function.strict=dropped"
     assert built.body["tools"][1]["input_schema"] == bounded
