@@ -56,6 +56,7 @@ class _Block(msgspec.Struct):
     data: str = ""
     id: str = ""
     name: str = ""
+    input: dict[str, Any] | None = None
 
 
 class _Message(msgspec.Struct):
@@ -64,6 +65,7 @@ class _Message(msgspec.Struct):
 
 class _Event(msgspec.Struct, gc=False):
     type: str
+    index: int = 0
     delta: _Delta | None = None
     content_block: _Block | None = None
     message: _Message | None = None
@@ -94,10 +96,13 @@ class ClaudeStream:
         "_answer_tool",
         "_asked",
         "_calls",
+        "_given",
         "_guardrail_action",
         "_has_answered",
         "_has_arguments",
+        "_index",
         "_is_answering",
+        "_is_ignored",
         "_names",
         "_open",
         "_output_size",
@@ -119,6 +124,11 @@ class ClaudeStream:
         self._output_size = self._reasoning_size = 0
         self._open: BlockKind | None = None
         self._calls = 0
+        self._index = -1
+        self._is_ignored = False
+        """The block at the index is of a kind that is left out, or a second answer."""
+        self._given = ""
+        """The arguments that stood in the start of the block."""
         self._has_arguments = False
         self._is_answering = False
         self._has_answered = False
@@ -158,7 +168,7 @@ class ClaudeStream:
                 else:
                     self._talk[-1].append(delta.text)
             else:
-                self._delta(delta, out)
+                self._delta(event.index, delta, out)
 
     def close(self) -> None:
         if not self.is_ended:
@@ -186,6 +196,7 @@ class ClaudeStream:
             case "content_block_delta":
                 raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
             case "content_block_start":
+                self._index = event.index
                 self._block(event.content_block, out)
             case "content_block_stop":
                 self._stop_block(out)
@@ -208,12 +219,15 @@ class ClaudeStream:
             case other:
                 out.append(Unrecognised(f"Claude event {other!r}"))
 
-    def _delta(self, delta: _Delta, out: list[Event]) -> None:
+    def _delta(self, index: int, delta: _Delta, out: list[Event]) -> None:
         match delta.type:
             case "input_json_delta":
                 self._output_size += len(delta.partial_json)
-                # Some belong to blocks that were left out: what they are of was told when they began.
-                if delta.partial_json and (self._open is BlockKind.TOOL_USE or self._is_answering):
+                if index == self._index and self._is_ignored:
+                    return
+                if index != self._index or (self._open is not BlockKind.TOOL_USE and not self._is_answering):
+                    raise UpstreamBroken("Bedrock sent the arguments of a tool without the call.")
+                if delta.partial_json:
                     self._has_arguments = True
                     self._say(delta.partial_json, out)
             case "thinking_delta":
@@ -233,6 +247,7 @@ class ClaudeStream:
         if block is None:
             raise UpstreamBroken("Bedrock sent the start of a Claude block without the block.")
         kind = _BLOCK_KINDS.get(block.type)
+        self._is_ignored = kind is None
         if kind is None:
             self._stop_block(out)
             out.append(Unrecognised(f"Claude block {block.type!r}"))
@@ -257,7 +272,9 @@ class ClaudeStream:
     def _call(self, block: _Block, out: list[Event]) -> None:
         self._stop_block(out)
         self._has_arguments = False
+        self._given = jsonio.encode(block.input or {}).decode()
         if block.name == self._answer_tool:
+            self._is_ignored = self._has_answered
             if not self._has_answered:
                 self._has_answered = self._is_answering = True
                 self._talk = []
@@ -290,8 +307,8 @@ class ClaudeStream:
         if kind is None or (kind is BlockKind.TEXT and self._answer_tool is not None and not self._is_answering):
             return
         if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
-            # No delta at all stands for no arguments.
-            self._say("{}", out)
+            # No delta at all stands for no arguments, or for those that came with the start.
+            self._say(self._given, out)
         self._is_answering = False
         out.append(BlockStop())
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proxy.errors import UpstreamBroken
 from proxy.families import Call
 from proxy.families.claude.stream import ClaudeStream
 from proxy.families.tool_names import ToolNames, safe
@@ -232,9 +233,32 @@ def test_blocks_that_are_not_stopped(claude: Any) -> None:
 def test_deltas_without_their_start(claude: Any) -> None:
     events = events_of(claude, PLAIN, delta("signature_delta", "c2ln"), STOP, *end("end_turn"))
     assert claude.folded(events).blocks == [Reasoning("", "c2ln")]
-    # Arguments of nothing: there is no call that they could be of.
-    events = events_of(claude, PLAIN, delta("text_delta", "a"), delta("input_json_delta", "{}"), *end("end_turn"))
-    assert claude.folded(events).blocks == [Text("a")]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        [delta("text_delta", "a"), delta("input_json_delta", "{}")],
+        [start(text("a")), delta("input_json_delta", "{}")],
+        [start(call("a")), STOP, delta("input_json_delta", "{}")],
+        [start(call("a")), start(call("b")) | {"index": 1}, delta("input_json_delta", "{}")],
+        [start(SERVER), start(call("a")) | {"index": 1}, delta("input_json_delta", "{}")],
+    ],
+)
+def test_arguments_of_a_call_that_is_not_open(inner: list[Any], claude: Any) -> None:
+    with pytest.raises(UpstreamBroken, match="arguments of a tool without the call"):
+        events_of(claude, PLAIN, *inner)
+
+
+def test_arguments_that_stand_in_the_start_of_a_call(claude: Any) -> None:
+    given = call("a") | {"input": {"city": "Paris"}}
+    for inner, arguments in (
+        ([start(given)], CITY),
+        ([start(given), delta("input_json_delta", ""), STOP], CITY),
+        ([start(given), delta("input_json_delta", "{}"), STOP], "{}"),
+    ):
+        events = events_of(claude, PLAIN, *inner, *end("tool_use"))
+        assert claude.folded(events).blocks == [ToolUse("a", "weather", arguments)]
 
 
 def test_blocks_that_are_left_out_are_told_once(claude: Any) -> None:
