@@ -8,7 +8,9 @@ Source: botocore 1.44 service model (`ContentBlock`); AWS Bedrock API reference,
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
+from pathlib import PurePosixPath
 from typing import Any
 
 from proxy.errors import InvalidRequest, UnsupportedParameter
@@ -34,6 +36,9 @@ _DOCUMENT_FORMATS = {
     "text/markdown": "md",
 }
 _TEXT_FORMATS = frozenset({"csv", "html", "txt", "md"})
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9()\[\]-]+")
+_LONGEST_NAME = 150
+"""Of the 200 characters that Converse takes."""
 _EMPTY = "(empty)"
 
 Content = list[dict[str, Any]]
@@ -111,10 +116,17 @@ class ContentWriter:
                 raise _unsupported(block.param, "Files that are not text are")
             self._adapted.change(block.param, "inlined-as-text", "This model takes no files.")
             return {"text": _decoded(block)}
-        # The name reaches the prompt, so it is a neutral one; it has to be another for each document.
         self._documents += 1
-        name = f"Document {self._documents}"
-        return {"document": {"name": name, "format": document_format, "source": {"bytes": block.data}}}
+        return {"document": {"name": self._name(block), "format": document_format, "source": {"bytes": block.data}}}
+
+    def _name(self, block: Document) -> str:
+        """`Document 1 (report)`: another for each document, as Converse wants it, and in the letters that it takes."""
+        number = f"Document {self._documents}"
+        stem = PurePosixPath(block.name).stem
+        name = " ".join(_NOT_IN_NAMES.sub(" ", stem).split())[:_LONGEST_NAME]
+        if len(stem) > _LONGEST_NAME or any(letter.isalnum() and not letter.isascii() for letter in stem):
+            self._adapted.change(block.param, "renamed", "Bedrock takes short names, of ASCII letters.")
+        return f"{number} ({name})" if name else number
 
     def _tool_result(self, block: ToolResult) -> dict[str, Any]:
         content: Content = []

@@ -258,7 +258,7 @@ def to_block(wire: dict[str, Any], param: str) -> Block:
         case "cachePoint":
             return CacheMark(param)
         case "document":
-            return Document(param, value["source"]["bytes"], MEDIA_TYPES[value["format"]], "x.pdf")
+            return Document(param, value["source"]["bytes"], MEDIA_TYPES[value["format"]], "")
         case "toolUse":
             return ToolUse(value["toolUseId"], value["name"], jsonio.encode(value["input"]).decode(), param)
         case "toolResult":
