@@ -8,7 +8,7 @@
     room.py         how much of what the service itself enforces one request can hold
     document.py     a client's schema, looked over, its references followed
     writer.py       the same written anew as draft 2020-12, references kept or written out
-    top.py, merge.py, kinds.py, references.py, keywords.py, place.py, remembered.py    what those are made of
+    top.py, merge.py, kinds.py, references.py, keywords.py, shapes.py, drafts.py, place.py, remembered.py    what those are made of
 
 The rule of the package: **what a schema accepts does not change**, or the client is told where it cannot be kept. The one
 liberty is documented where it is taken (`writer.py`: a missing `type` beside `properties` or `items`). Whatever a client

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urljoin
 
-from proxy.schemas.keywords import SHAPES, Schema, children, is_old, weight
+from proxy.schemas.drafts import is_old
+from proxy.schemas.keywords import Schema, children, weight
 from proxy.schemas.place import Path, Place, shown
+from proxy.schemas.shapes import SHAPES
 
 MOST_LEVELS = 64
 """Schemas within schemas. OpenAI takes 10 (its documentation on structured outputs, 2026)."""

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy import jsonio
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight
+from proxy.schemas.keywords import ANNOTATIONS, Schema, weight
 from proxy.schemas.place import Place
+from proxy.schemas.shapes import SHAPES
 
 _GROUPS = (
     frozenset({"contains", "items", "maxContains", "minContains", "prefixItems"}),

@@ -17,11 +17,12 @@ from typing import Any
 from proxy import jsonio
 from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.keys import WRAPPED, wrapped
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, children, weight, without
+from proxy.schemas.keywords import ANNOTATIONS, Schema, children, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, function, response_format
 from proxy.schemas.references import name_of
 from proxy.schemas.remembered import remembered
+from proxy.schemas.shapes import SHAPES
 from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
 from proxy.schemas.writer import written

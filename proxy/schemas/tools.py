@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.schemas.document import Document
-from proxy.schemas.keywords import ANNOTATIONS, SHAPES, Schema, weight
+from proxy.schemas.keywords import ANNOTATIONS, Schema, weight
 from proxy.schemas.merge import same, text_of
 from proxy.schemas.place import Budget, Place, function, shown
 from proxy.schemas.remembered import remembered
+from proxy.schemas.shapes import SHAPES
 from proxy.schemas.top import ALWAYS, UNIONS, Top
 from proxy.schemas.writer import written
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from proxy.errors import InvalidRequest
 from proxy.schemas.document import MOST_LEVELS, Document
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, modern, spelt, without
+from proxy.schemas.drafts import modern, spelt
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
 from proxy.schemas.place import Path, numbered, shown, steps
