@@ -9,11 +9,11 @@ from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.request import OutputFormat, Tool
 from proxy.routing.catalog import Model
-from proxy.schemas.keys import WRAPPED, has_odd_names, wrapped
+from proxy.schemas.grammar import grammar_of, is_loosened
 from proxy.schemas.place import Budget
 from proxy.schemas.room import GrammarRoom
-from proxy.schemas.structured import is_loosened, native, wrap_for_tool
-from proxy.schemas.tools import bare, for_tool
+from proxy.schemas.tools import for_tool
+from proxy.schemas.wrapping import WRAPPED, bare, has_odd_names, wrap_for_tool, wrapped
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ class ToolSchemas:
         """The schema that the service itself keeps the answer to; None where it cannot."""
         if output.schema is None or "schema" not in self._model.features:
             return None
-        grammar = native(output.schema, output.param, name=output.name, budget=self._budget)
+        grammar = grammar_of(output.schema, output.param, name=output.name, budget=self._budget)
         return grammar if grammar is not None and self._has_room(grammar, is_tool=False) else None
 
     def answer_tool(self, output: OutputFormat) -> tuple[Json, str | None]:
@@ -64,7 +64,7 @@ class ToolSchemas:
         # What is guaranteed is a grammar, and not every schema can be one.
         grammar = None
         if self._model.has_strict_tools and not _takes_any_object(tool, schema):
-            grammar = native(schema, at, name=tool.name, is_tool=True, budget=self._budget)
+            grammar = grammar_of(schema, at, name=tool.name, is_tool=True, budget=self._budget)
         if grammar is None or not self._has_room(grammar, is_tool=True):
             self._adapted.drop(f"{tool.param}.strict", "The model follows this schema without a guarantee.")
             return schema, False

@@ -83,16 +83,6 @@ def _inwards(path: Path) -> Iterator[str | int]:
         yield step
 
 
-def numbered(name: str, given: dict[str, int]) -> str:
-    """The name, or `name_2` and so on when it was given before. `given` has all names, each with its last number."""
-    unique = name
-    while unique in given:
-        given[name] += 1
-        unique = f"{name}_{given[name]}"
-    given[unique] = 1
-    return unique
-
-
 def shown(value: Any) -> str:
     """As JSON, and not more of it than a sentence can hold."""
     text = jsonio.encode(value).decode()

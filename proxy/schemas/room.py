@@ -28,7 +28,7 @@ class GrammarRoom:
         self._unions = _MOST_UNIONS
 
     def takes(self, grammar: Schema, *, is_tool: bool = False) -> bool:
-        """Is there room for a schema that `structured.native` gave? If so, it is taken."""
+        """Is there room for a schema that `grammar.grammar_of` gave? If so, it is taken."""
         optional, unions = _counted(grammar, grammar.get("$defs", {}), {})
         left = (self._tools - is_tool, self._optional - optional, self._unions - unions)
         if min(left) < 0:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.schemas.document import Document
-from proxy.schemas.keywords import ANNOTATIONS, Schema, weight
+from proxy.schemas.keywords import Schema, weight
 from proxy.schemas.merge import same, text_of
 from proxy.schemas.place import Budget, Place, function, shown
 from proxy.schemas.remembered import remembered
-from proxy.schemas.shapes import SHAPES
 from proxy.schemas.top import ALWAYS, UNIONS, Top
 from proxy.schemas.writer import written
 
@@ -22,7 +21,6 @@ _UNIONS_AT_TOP = (*UNIONS, "allOf")
 _MOST_HINTS = 20_000
 """Names times branches of a union. With more, what follows from them stays unsaid at the top."""
 
-_BARE = ("type", "properties", "required", "additionalProperties")
 _MOVED = (*_UNIONS_AT_TOP, "if", "then", "else")
 
 
@@ -63,22 +61,6 @@ def parameters(schema: Schema, place: Place) -> Schema:
         node = _moved_below(node, top)
     defs = top.used(node)
     return {**node, "$defs": defs} if defs else node
-
-
-def bare(schema: Schema) -> Schema | None:
-    """Parameters without annotations at the top, or None where something judges there that Amazon Nova does not know.
-
-    It has `type`, `properties` and `required` there, and lets `additionalProperties: false` pass. Of other keywords it
-    refuses some (`inputSchema/json: extraneous key [$defs] is not permitted`, public issue threads, 2025) and may overlook
-    a tool for others, `description` and `title` among them (Amazon Nova user guide, "Troubleshooting tool calls", 2026).
-    """
-    kept = {keyword: value for keyword, value in schema.items() if keyword in _BARE}
-    if kept.get("additionalProperties") in (True, {}):
-        del kept["additionalProperties"]
-    has_more = any(
-        keyword in SHAPES for keyword in schema.keys() - kept.keys() - ANNOTATIONS - {"additionalProperties"}
-    )
-    return None if has_more or kept.get("additionalProperties") else kept
 
 
 def _has_any(node: Schema, keywords: tuple[str, ...]) -> bool:

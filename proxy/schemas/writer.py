@@ -15,7 +15,7 @@ from proxy.schemas.drafts import modern, spelt
 from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
-from proxy.schemas.place import Path, numbered, shown, steps
+from proxy.schemas.place import Path, shown, steps
 from proxy.schemas.references import inner_first, reference_to
 
 _OF_VALUES = frozenset({"additionalProperties", "items", "patternProperties", "prefixItems", "properties"})
@@ -166,3 +166,13 @@ def _typed(node: Schema, is_value: bool) -> Schema:
     if is_value and is_untyped(node):
         return {"type": "object" if "properties" in node else "array", **node}
     return node
+
+
+def numbered(name: str, given: dict[str, int]) -> str:
+    """The name, or `name_2` and so on when it was given before. `given` has all names, each with its last number."""
+    unique = name
+    while unique in given:
+        given[name] += 1
+        unique = f"{name}_{given[name]}"
+    given[unique] = 1
+    return unique

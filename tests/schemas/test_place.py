@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.errors import InvalidRequest
-from proxy.schemas.place import MOST_STEPS, Budget, Place, function, numbered, path_of, response_format, shown, steps
+from proxy.schemas.place import MOST_STEPS, Budget, Place, function, path_of, response_format, shown, steps
 
 
 def test_a_refusal_names_the_place_within_the_schema() -> None:
@@ -45,13 +45,6 @@ def test_values_are_shown_as_json_and_cut() -> None:
     assert shown({"a": [None, True, "é"]}) == '{"a":[null,true,"é"]}'
     assert shown("a" * 58) == '"' + "a" * 58 + '"'
     assert shown("a" * 59) == '"' + "a" * 58 + "…"
-
-
-def test_names_that_repeat_are_numbered() -> None:
-    given: dict[str, int] = {}
-    assert [numbered(name, given) for name in ("a", "a", "b", "a_3", "a", "a", "a_3")] == [
-        "a", "a_2", "b", "a_3", "a_4", "a_5", "a_3_2"
-    ]  # fmt: skip
 
 
 def test_places_of_one_request_spend_from_one_budget() -> None:

@@ -12,9 +12,10 @@ from proxy.errors import InvalidRequest
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.schemas.check import Checker
 from proxy.schemas.document import Document
+from proxy.schemas.grammar import grammar_of
 from proxy.schemas.place import function
-from proxy.schemas.structured import native, wrap_for_tool
 from proxy.schemas.tools import for_tool
+from proxy.schemas.wrapping import wrap_for_tool
 from proxy.schemas.writer import written
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -275,7 +276,7 @@ def test_a_native_schema_accepts_nothing_but_for_what_is_said_in_words() -> None
         defs = {"A": maker.schema(2), "B": maker.schema(1)}
         schema = {"type": "object", "properties": {"x": maker.schema(2)}, "required": ["x"], "$defs": defs}
         try:
-            out = native(schema, "response_format.json_schema.schema")
+            out = grammar_of(schema, "response_format.json_schema.schema")
         except InvalidRequest:
             continue
         if out is None:
@@ -415,7 +416,7 @@ def test_whatever_is_sent_as_a_schema_it_is_taken_or_refused() -> None:
         for use in (
             lambda schema: for_tool(schema, "x"),
             lambda schema: for_tool(schema, "x", takes_refs=True),
-            lambda schema: native(schema, "x"),
+            lambda schema: grammar_of(schema, "x"),
             lambda schema: wrap_for_tool(schema, "x"),
             lambda schema: Checker(schema, "x").problem("{}"),
         ):

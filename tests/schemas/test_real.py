@@ -10,8 +10,9 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.schemas.check import Checker
-from proxy.schemas.structured import native, wrap_for_tool
+from proxy.schemas.grammar import grammar_of
 from proxy.schemas.tools import for_tool
+from proxy.schemas.wrapping import wrap_for_tool
 
 CASES = {
     path.stem: jsonio.decode(path.read_bytes()) for path in sorted((Path(__file__).parent / "real").glob("*.json"))
@@ -80,7 +81,7 @@ def test_as_a_wrapped_tool(case: dict[str, Any]) -> None:
 
 @every_case
 def test_as_a_native_format(case: dict[str, Any]) -> None:
-    schema = native(case["schema"], PARAM)
+    schema = grammar_of(case["schema"], PARAM)
     assert (schema is not None) is case["native"]
     if schema is not None:
         validator = Draft202012Validator(schema, offline=True, validate_formats=False)
@@ -140,7 +141,7 @@ def test_tools_of_real_schemas() -> None:
 
 
 def test_native_formats_of_real_schemas() -> None:
-    review = native(CASES["pydantic_constrained"]["schema"], PARAM)
+    review = grammar_of(CASES["pydantic_constrained"]["schema"], PARAM)
     assert review is not None
     assert review["additionalProperties"] is False
     assert review["properties"]["rating"] == {
@@ -154,4 +155,4 @@ def test_native_formats_of_real_schemas() -> None:
         "default": None,
         "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
     }
-    assert native(CASES["pydantic_strict"]["schema"], PARAM) == CASES["pydantic_strict"]["schema"]
+    assert grammar_of(CASES["pydantic_strict"]["schema"], PARAM) == CASES["pydantic_strict"]["schema"]

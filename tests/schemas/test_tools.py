@@ -4,7 +4,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from proxy.errors import InvalidRequest
-from proxy.schemas.tools import bare, for_tool
+from proxy.schemas.tools import for_tool
 
 PARAM = "tools[0].function.parameters"
 NULL = {"type": "null"}
@@ -186,19 +186,3 @@ def test_parameters_as_deep_as_they_may_be_on_a_stack_that_is_half_used() -> Non
         return deeper(levels - 1) if levels else for_tool(deep, PARAM, takes_refs=True)
 
     assert deeper(300)["type"] == "object"
-
-
-BARE: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
-    (EMPTY, EMPTY),
-    ({**EMPTY, "title": "T", "description": "d", "x-own": 1}, EMPTY),
-    ({**EMPTY, "additionalProperties": False}, {**EMPTY, "additionalProperties": False}),
-    ({**EMPTY, "required": ["a"], "additionalProperties": {}}, {**EMPTY, "required": ["a"]}),
-    ({**EMPTY, "additionalProperties": TEXT}, None),
-    ({**EMPTY, "minProperties": 1}, None),
-    ({**EMPTY, "if": {"type": "object"}, "then": {}}, None),
-]
-
-
-@pytest.mark.parametrize(("schema", "kept"), BARE)
-def test_bare_parameters(schema: dict[str, Any], kept: dict[str, Any] | None) -> None:
-    assert bare(schema) == kept

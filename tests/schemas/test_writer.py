@@ -6,7 +6,7 @@ from proxy import jsonio
 from proxy.errors import InvalidRequest
 from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.place import function
-from proxy.schemas.writer import NotWrittenOut, is_untyped, written
+from proxy.schemas.writer import NotWrittenOut, is_untyped, numbered, written
 
 PARAM = "tools[0].function.parameters"
 OLD = "http://json-schema.org/draft-07/schema#"
@@ -214,3 +214,10 @@ def test_a_fault_is_named_where_the_client_has_it(schema: dict[str, Any], path: 
     with pytest.raises(InvalidRequest, match="does not lead to a schema") as caught:
         write(schema, keep_refs=True)
     assert caught.value.param == PARAM + path
+
+
+def test_names_that_repeat_are_numbered() -> None:
+    given: dict[str, int] = {}
+    assert [numbered(name, given) for name in ("a", "a", "b", "a_3", "a", "a", "a_3")] == [
+        "a", "a_2", "b", "a_3", "a_4", "a_5", "a_3_2"
+    ]  # fmt: skip

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from proxy.errors import InvalidRequest
-from proxy.schemas.structured import is_loosened, native, wrap_for_tool
+from proxy.schemas.grammar import grammar_of, is_loosened
 from proxy.schemas.tools import for_tool
+from proxy.schemas.wrapping import wrap_for_tool
 
 PARAM = "response_format.json_schema.schema"
 TEXT = {"type": "string"}
@@ -62,8 +63,8 @@ SAYS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("schema", "expected"), SAYS)
 def test_what_the_native_subset_can_say(schema: dict[str, Any], expected: dict[str, Any]) -> None:
     before = repr(schema)
-    assert native(having(schema), PARAM) == having(expected)
-    assert native(having({"type": "array", "items": schema}), PARAM) == having({"type": "array", "items": expected})
+    assert grammar_of(having(schema), PARAM) == having(expected)
+    assert grammar_of(having({"type": "array", "items": schema}), PARAM) == having({"type": "array", "items": expected})
     assert repr(schema) == before
 
 
@@ -87,7 +88,7 @@ REFERENCES: list[tuple[Any, dict[str, Any], Any, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("schema", "defs", "expected", "defined"), REFERENCES)
 def test_references(schema: Any, defs: dict[str, Any], expected: Any, defined: dict[str, Any]) -> None:
-    assert native(having(schema, **{"$defs": defs}), PARAM) == having(
+    assert grammar_of(having(schema, **{"$defs": defs}), PARAM) == having(
         expected, **({"$defs": defined} if defined else {})
     )
 
@@ -135,7 +136,7 @@ DEFS = {
 
 @pytest.mark.parametrize("schema", EMULATED)
 def test_what_it_cannot_say(schema: Any) -> None:
-    assert native(having(schema, **{"$defs": DEFS}), PARAM) is None
+    assert grammar_of(having(schema, **{"$defs": DEFS}), PARAM) is None
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_what_it_cannot_say(schema: Any) -> None:
      {"anyOf": [having(TEXT), having(NULL)]}],
 )  # fmt: skip
 def test_the_top_is_to_be_one_object(schema: dict[str, Any]) -> None:
-    assert native(schema, PARAM) is None
+    assert grammar_of(schema, PARAM) is None
 
 
 def test_what_would_grow_too_far_is_refused_and_what_would_sink_emulated() -> None:
@@ -153,27 +154,27 @@ def test_what_would_grow_too_far_is_refused_and_what_would_sink_emulated() -> No
         both = [{"$ref": f"#/$defs/A{at - 1}", "title": word} for word in "ab"]
         wide[f"A{at}"] = {"anyOf": both}
     with pytest.raises(InvalidRequest, match="grow too large"):
-        native(having({"$ref": "#/$defs/A15"}, **{"$defs": wide}), PARAM)
+        grammar_of(having({"$ref": "#/$defs/A15"}, **{"$defs": wide}), PARAM)
     deep = {f"A{at}": {"type": "array", "items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(2_000)} | {
         "A2000": TEXT
     }
-    assert native(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), PARAM) is None
+    assert grammar_of(having({"$ref": "#/$defs/A0"}, **{"$defs": deep}), PARAM) is None
 
 
 def test_definitions_are_made_once_however_often_they_are_named() -> None:
     defs: dict[str, Any] = {"A0": TEXT}
     for at in range(1, 16):
         defs[f"A{at}"] = {"anyOf": [{"$ref": f"#/$defs/A{at - 1}"}, {"$ref": f"#/$defs/A{at - 1}"}]}
-    assert native(having({"$ref": "#/$defs/A15"}, **{"$defs": defs}), PARAM) is not None
+    assert grammar_of(having({"$ref": "#/$defs/A15"}, **{"$defs": defs}), PARAM) is not None
 
 
 def test_a_top_that_is_a_reference() -> None:
     required = having(TEXT, required=["x"])
-    assert native({"$ref": "#/$defs/A", "$defs": {"A": required}}, PARAM) == required
+    assert grammar_of({"$ref": "#/$defs/A", "$defs": {"A": required}}, PARAM) == required
 
 
 def test_objects_that_say_nothing_of_other_keys_are_closed() -> None:
-    assert native({"type": "object", "properties": {"x": TEXT}}, PARAM) == having(TEXT)
+    assert grammar_of({"type": "object", "properties": {"x": TEXT}}, PARAM) == having(TEXT)
 
 
 @pytest.mark.parametrize(("value", "said"), SAYS)
@@ -188,44 +189,8 @@ def test_what_is_said_in_words_alone_of_a_definition_is_known() -> None:
 
 
 def test_what_is_no_schema_is_refused_in_either_way() -> None:
-    for make in (lambda schema: native(schema, PARAM), lambda schema: wrap_for_tool(schema, PARAM)):
+    for make in (lambda schema: grammar_of(schema, PARAM), lambda schema: wrap_for_tool(schema, PARAM)):
         with pytest.raises(InvalidRequest) as caught:
             make(having({"type": "text"}))
         assert caught.value.param == f"{PARAM}.properties.x.type"
         assert caught.value.code is None
-
-
-WRAPPED: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({}, {}),
-    ({"type": "array", "items": TEXT}, {"type": "array", "items": TEXT}),
-    ({"$schema": "x", "enum": ["a"]}, {"type": "string", "enum": ["a"]}),
-    ({"type": ["object", "null"]}, {"type": ["object", "null"]}),
-    ({"anyOf": [having(TEXT), having(NULL)]}, {"anyOf": [having(TEXT), having(NULL)]}),
-    ({"properties": {"x": TEXT}}, {"properties": {"x": TEXT}}),
-]
-
-
-@pytest.mark.parametrize(("schema", "value"), WRAPPED)
-def test_what_is_not_one_object_is_wrapped(schema: dict[str, Any], value: dict[str, Any]) -> None:
-    assert wrap_for_tool(schema, PARAM) == (
-        {"type": "object", "properties": {"value": value}, "required": ["value"], "additionalProperties": False},
-        "value",
-    )
-
-
-def test_definitions_stay_at_the_top_of_the_wrapping() -> None:
-    schema = {"type": "array", "items": {"$ref": "#/definitions/A"}, "definitions": {"A": TEXT}}
-    wrapped, key = wrap_for_tool(schema, PARAM, takes_refs=True)
-    assert key == "value"
-    assert wrapped["$defs"] == {"A": TEXT}
-    assert wrapped["properties"]["value"] == {"type": "array", "items": {"$ref": "#/$defs/A"}}
-    assert wrap_for_tool(schema, PARAM)[0]["properties"]["value"] == {"type": "array", "items": TEXT}
-
-
-def test_objects_go_as_they_are() -> None:
-    assert wrap_for_tool(having(TEXT), PARAM) == (having(TEXT), None)
-    assert wrap_for_tool({"allOf": [having(TEXT)], "$schema": "x"}, PARAM) == (having(TEXT), None)
-    tree = {"type": "object", "properties": {"sub": {"$ref": "#"}}}
-    assert wrap_for_tool(tree, PARAM, takes_refs=True)[1] is None
-    with pytest.raises(InvalidRequest, match="leads back to itself"):
-        wrap_for_tool(tree, PARAM)

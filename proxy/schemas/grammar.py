@@ -1,13 +1,13 @@
-"""A client's schema for its answer (`response_format: json_schema`), made fit for the two ways to keep a model to it.
+"""The subset of JSON Schema that the service itself keeps a model to, compiled into a grammar.
 
-`native` gives what `output_config.format` of Claude and `outputConfig.textFormat` of Converse take: a subset of draft
-2020-12 from which a grammar is compiled. It has objects with `additionalProperties: false`, arrays, `enum`, `const`, `anyOf`,
-references without recursion, ten formats of strings, and `minItems` of 0 or 1; anything else is a 400
-(`output_config.format.schema: For 'number' type, properties maximum, minimum are not supported`). Sources: Anthropic's and
-AWS's documentation of structured outputs, `anthropic` 2.11 for Python, public issue threads (2026).
+`output_config.format` of Claude, `outputConfig.textFormat` of Converse and strict tools of both take it: objects with
+`additionalProperties: false`, arrays, `enum`, `const`, `anyOf`, references without recursion, ten formats of strings, and
+`minItems` of 0 or 1; anything else is a 400 (`output_config.format.schema: For 'number' type, properties maximum, minimum are
+not supported`). Sources: Anthropic's and AWS's documentation of structured outputs, `anthropic` 2.11 for Python, public issue
+threads (2026).
 
-`wrap_for_tool` gives the parameters of a synthetic tool. In both ways the answer is checked against the client's own schema
-afterwards, so a grammar that lets too much pass is no harm, and one that keeps an answer from passing would be.
+An answer is checked against the client's own schema afterwards, so a grammar that lets too much pass is no harm, and one that
+keeps an answer from passing would be.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from typing import Any
 
 from proxy import jsonio
 from proxy.schemas.document import MOST_LEVELS, Document
-from proxy.schemas.keys import WRAPPED, wrapped
 from proxy.schemas.keywords import ANNOTATIONS, Schema, children, weight, without
 from proxy.schemas.merge import joined, merge
 from proxy.schemas.place import Budget, function, response_format
 from proxy.schemas.references import name_of
 from proxy.schemas.remembered import remembered
 from proxy.schemas.shapes import SHAPES
-from proxy.schemas.tools import parameters
 from proxy.schemas.top import UNIONS, Top
 from proxy.schemas.writer import written
 
@@ -60,7 +58,7 @@ _SCALARS = (str, int, float, bool, type(None))
 
 
 @remembered
-def native(
+def grammar_of(
     schema: Any, param: str, *, name: str | None = None, is_tool: bool = False, budget: Budget | None = None
 ) -> Schema | None:
     """The schema in the words of the native subset, or None when those cannot say it: recursion, objects with free keys,
@@ -81,24 +79,8 @@ def native(
 
 
 @remembered
-def wrap_for_tool(
-    schema: Any, param: str, *, name: str | None = None, takes_refs: bool = False, budget: Budget | None = None
-) -> tuple[Schema, str | None]:
-    """(parameters of a synthetic tool, key): with a key, the answer is the value under that key of the tool's input.
-
-    A schema of objects with a plain top is used as it is; any other becomes the one property of an object, which accepts
-    the same values. Raises `InvalidRequest` like `tools.for_tool`.
-    """
-    place = response_format(param, name, budget)
-    inner = written(Document(schema, place), keep_refs=takes_refs, is_typed=True)
-    if Top(inner, place).is_plain:
-        return parameters(inner, place), None
-    return wrapped(inner), WRAPPED
-
-
-@remembered
 def is_loosened(schema: Schema) -> bool:
-    """Does `native` tell something of this written schema that the grammar does not hold: a bound, a pattern?"""
+    """Does `grammar_of` tell something of this written schema that the grammar does not hold: a bound, a pattern?"""
     rest: list[Any] = [schema]
     for node in rest:
         if isinstance(node, dict):
