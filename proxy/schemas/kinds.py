@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from proxy.schemas.keywords import Schema, weight
 from proxy.schemas.place import Place
-
-Resolve: TypeAlias = Callable[[str], Any]
-"""A `$ref` -> what it leads to; None when that is not known."""
+from proxy.schemas.references import name_of
 
 ALL = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 MOST_STEPS = 100
@@ -40,25 +37,25 @@ def a_kind(kind: str) -> str:
     return kind if kind == "null" else f"{'an' if kind[0] in 'aio' else 'a'} {kind}"
 
 
-def kinds(schema: Any, resolve: Resolve, place: Place) -> frozenset[str]:
+def kinds(schema: Any, defs: Schema, place: Place) -> frozenset[str]:
     """The types that a value can have; too many rather than too few. `number` never comes without `integer`. The schema is a
     written one, and its place pays."""
-    return _kinds(schema, resolve, place, [MOST_STEPS])
+    return _kinds(schema, defs, place, [MOST_STEPS])
 
 
-def _kinds(schema: Any, resolve: Resolve, place: Place, left: list[int]) -> frozenset[str]:
+def _kinds(schema: Any, defs: Schema, place: Place, left: list[int]) -> frozenset[str]:
     left[0] -= 1
     if left[0] < 0 or not isinstance(schema, dict):
         return frozenset() if schema is False else ALL
     place.spend(weight(schema))
     out = own_kinds(schema)
     if "$ref" in schema:
-        out &= _kinds(resolve(schema["$ref"]), resolve, place, left)
+        out &= _kinds(defs[name_of(schema["$ref"])], defs, place, left)
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
-            out &= frozenset[str]().union(*[_kinds(branch, resolve, place, left) for branch in schema[keyword]])
+            out &= frozenset[str]().union(*[_kinds(branch, defs, place, left) for branch in schema[keyword]])
     for part in schema.get("allOf", ()):
-        out &= _kinds(part, resolve, place, left)
+        out &= _kinds(part, defs, place, left)
     return frozenset() if schema.get("not") == {} else out
 
 

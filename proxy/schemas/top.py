@@ -41,10 +41,10 @@ class Top:
 
     def resolve(self, reference: str) -> Any:
         """What a reference in a written schema leads to."""
-        return self.defs.get(name_of(reference))
+        return self.defs[name_of(reference)]
 
     def _kinds(self, schema: Any) -> frozenset[str]:
-        return kinds(schema, self.resolve, self.place)
+        return kinds(schema, self.defs, self.place)
 
     def look(self, branch: Schema) -> Schema:
         """The branch of a union, or what it refers to with what stands beside the reference."""

@@ -7,8 +7,8 @@ from proxy.schemas.place import function
 
 DEFS: dict[str, Any] = {
     "S": {"type": "string"},
-    "Loop": {"$ref": "Loop"},
-    "Bush": {"anyOf": [{"$ref": "Bush"}, {"$ref": "Bush"}]},
+    "Loop": {"$ref": "#/$defs/Loop"},
+    "Bush": {"anyOf": [{"$ref": "#/$defs/Bush"}, {"$ref": "#/$defs/Bush"}]},
     "False": False,
 }
 
@@ -38,12 +38,11 @@ KINDS: list[tuple[Any, set[str]]] = [
     ({"anyOf": [{"type": "string"}, {"type": "null"}], "oneOf": [{"type": "null"}, {"type": "object"}]}, {"null"}),
     ({"allOf": [{"type": ["string", "null"]}, {"type": ["null", "object"]}]}, {"null"}),
     ({"type": "object", "allOf": [{"type": "string"}]}, set()),
-    ({"$ref": "S"}, {"string"}),
-    ({"$ref": "S", "type": ["null", "string"]}, {"string"}),
-    ({"$ref": "False"}, set()),
-    ({"$ref": "unknown", "type": "null"}, {"null"}),
-    ({"$ref": "Loop", "type": "null"}, {"null"}),
-    ({"$ref": "Bush"}, set(ALL)),
+    ({"$ref": "#/$defs/S"}, {"string"}),
+    ({"$ref": "#/$defs/S", "type": ["null", "string"]}, {"string"}),
+    ({"$ref": "#/$defs/False"}, set()),
+    ({"$ref": "#/$defs/Loop", "type": "null"}, {"null"}),
+    ({"$ref": "#/$defs/Bush"}, set(ALL)),
     ({"not": {}}, set()),
     ({"not": {"type": "string"}}, set(ALL)),
 ]
@@ -51,7 +50,7 @@ KINDS: list[tuple[Any, set[str]]] = [
 
 @pytest.mark.parametrize(("schema", "expected"), KINDS)
 def test_the_kinds_a_schema_lets_pass(schema: Any, expected: set[str]) -> None:
-    assert kinds(schema, DEFS.get, function("p")) == expected
+    assert kinds(schema, DEFS, function("p")) == expected
 
 
 def test_own_kinds_look_at_nothing_else() -> None:
