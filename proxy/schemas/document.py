@@ -30,7 +30,7 @@ class Document:
         self.root: Schema = schema
         self.is_old = is_old(schema)
         """Is it of a draft in which a `$ref` hides what stands beside it?"""
-        self._weights: dict[int, int] = {}
+        self._seen: set[int] = set()
         self._anchors: dict[tuple[int, str], tuple[Schema, Path]] = {}
         self._resources: dict[str, tuple[Schema, Path]] = {"": (schema, None)}
         self._uris: dict[int, str] = {id(schema): ""}
@@ -39,10 +39,6 @@ class Document:
     def resource(self, node: Schema, base: Schema) -> Schema:
         """The node itself when it is a schema with an `$id`, to which references within it are relative; else `base`."""
         return node if id(node) in self._uris else base
-
-    def weight(self, node: Any) -> int:
-        """The steps that going through the node costs each time."""
-        return self._weights.get(id(node), 1)
 
     def follow(self, reference: str, path: Path, base: Schema) -> tuple[Any, Path, Schema]:
         """What a `$ref` that stands in the resource `base` leads to, where that is, and the resource it is in."""
@@ -72,15 +68,15 @@ class Document:
     def _look_over(self, start: Any, path: Path, base: Schema) -> None:
         rest: list[tuple[Any, Path, int, Schema]] = [(start, path, 0, base)]
         for node, path, level, base in rest:
-            if isinstance(node, bool) or id(node) in self._weights:
+            if isinstance(node, bool) or id(node) in self._seen:
                 continue
             if not isinstance(node, dict):
                 raise self.place.refusal(path, f"{shown(node)} is not a schema, which is an object or a boolean.")
             if level > MOST_LEVELS:
                 raise self.place.refusal(path, f"it is nested deeper than {MOST_LEVELS} levels.")
-            self._weights[id(node)] = weight(node)
-            self.place.spend(self._weights[id(node)])
+            self._seen.add(id(node))
             self._look_at(node, path)
+            self.place.spend(weight(node))
             base = self._name(node, path, base)
             for keyword, at, child in children(node):
                 rest.append((child, (path, keyword) if at is None else ((path, keyword), at), level + 1, base))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from proxy import jsonio
+
 Schema: TypeAlias = dict[str, Any]
 """A schema that is an object; `true` and `false` are schemas too."""
 
@@ -52,8 +54,21 @@ def without(node: Schema, *keywords: str) -> Schema:
 
 
 def weight(node: Schema) -> int:
-    """Steps to go through a node by itself, its subschemas not counted: long lists of names and literals take time too."""
-    return 1 + sum([len(value) for value in node.values() if value.__class__ in _LONG]) // 8
+    """Steps to go through a node by itself and to write it, its subschemas not counted: one, and one more for each eight
+    names and literals, or 512 characters."""
+    size = 0
+    for keyword, value in node.items():
+        size += _ENTRY + len(keyword)
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict | list) and not (keyword in ONE and isinstance(value, dict)):
+            size += _ENTRY * len(value)
+            if keyword in NAMED:
+                size += sum(map(len, value))
+            elif keyword not in _OF_SCHEMAS:
+                size += len(jsonio.encode(value))
+    return 1 + size // 512
 
 
-_LONG = (dict, list)
+_ENTRY = 64
+_OF_SCHEMAS = ONE | MANY

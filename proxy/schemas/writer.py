@@ -12,7 +12,7 @@ from typing import Any
 from proxy.errors import InvalidRequest
 from proxy.schemas.document import MOST_LEVELS, Document
 from proxy.schemas.drafts import modern, spelt
-from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, without
+from proxy.schemas.keywords import ANNOTATIONS, IN_PLACE, MANY, NAMED, ONE, Schema, weight, without
 from proxy.schemas.kinds import kind_of
 from proxy.schemas.merge import joined
 from proxy.schemas.place import Path, shown, steps
@@ -87,7 +87,7 @@ class _Writer:
     def _node(self, node: Any, path: Path, base: Schema, level: int, is_value: bool) -> Any:
         if isinstance(node, bool):
             return node
-        self._source.place.spend(self._source.weight(node))
+        self._source.place.spend(weight(node))
         if level > MOST_LEVELS:
             raise self._source.place.refusal(path, "it is too deep with its references written out.", NotWrittenOut)
         base = self._source.resource(node, base)

@@ -108,7 +108,15 @@ def test_what_grows_when_written_out_is_bounded() -> None:
     wide = {"items": {"$ref": "#/$defs/A19"}, "$defs": defs}
     chain = {f"A{at}": {"items": {"$ref": f"#/$defs/A{at + 1}"}} for at in range(MOST_LEVELS)}
     deep = {"$ref": "#/$defs/A0", "$defs": {**chain, f"A{MOST_LEVELS}": {}}}
-    for schema, problem in ((wide, "grow too large"), (deep, "too deep with its references written out")):
+    many = {f"p{at}": {"$ref": "#/$defs/A"} for at in range(1_000)}
+    names = {"properties": many, "$defs": {"A": {f"x{at}": 1 for at in range(1_000)}}}
+    text = {"properties": many, "$defs": {"A": {"default": [["a" * 100_000]]}}}
+    for schema, problem in (
+        (wide, "grow too large"),
+        (deep, "too deep with its references written out"),
+        (names, "grow too large"),
+        (text, "grow too large"),
+    ):
         with pytest.raises(InvalidRequest, match=problem):
             write(schema, keep_refs=False)
         write(schema, keep_refs=True)
