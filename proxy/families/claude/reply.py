@@ -53,7 +53,9 @@ class WireUsage(msgspec.Struct):
     output_tokens_details: OutputDetails | None = None
 
 
-class _Block(msgspec.Struct):
+class WireBlock(msgspec.Struct):
+    """Whole, or as it stands at its start in a stream."""
+
     type: str
     text: str = ""
     thinking: str = ""
@@ -63,6 +65,11 @@ class _Block(msgspec.Struct):
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
+    @property
+    def arguments(self) -> str:
+        """Of a call, as they were written."""
+        return bytes(self.input).decode()
+
 
 class StopDetails(msgspec.Struct):
     """Of a refusal: `{"type": "refusal", "category": "cyber", "explanation": "…"}`, both of which may be null."""
@@ -71,7 +78,7 @@ class StopDetails(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    content: list[_Block]
+    content: list[WireBlock]
     usage: WireUsage
     stop_reason: str
     stop_sequence: str | None = None
@@ -131,7 +138,7 @@ def parse(body: bytes, call: Call) -> Reply:
     )
 
 
-def _blocks(wires: list[_Block], call: Call) -> tuple[list[ReplyBlock], bool]:
+def _blocks(wires: list[WireBlock], call: Call) -> tuple[list[ReplyBlock], bool]:
     """(blocks, was the answer tool called)"""
     blocks: list[ReplyBlock] = []
     talk: list[ReplyBlock] = []
@@ -144,8 +151,8 @@ def _blocks(wires: list[_Block], call: Call) -> tuple[list[ReplyBlock], bool]:
         elif wire.type == "tool_use" and wire.name != call.answer_tool:
             blocks += talk
             talk = []
-            blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), bytes(wire.input).decode()))
+            blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), wire.arguments))
         elif wire.type == "tool_use" and not has_answered:
             has_answered, talk = True, []
-            blocks.append(Text(bytes(wire.input).decode()))
+            blocks.append(Text(wire.arguments))
     return (blocks if has_answered else blocks + talk), has_answered

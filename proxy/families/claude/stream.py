@@ -19,7 +19,15 @@ from proxy.bedrock.errors import error_from_claude
 from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
-from proxy.families.claude.reply import REASONING_BLOCKS, OutputDetails, StopDetails, WireUsage, finish_reason, refusal
+from proxy.families.claude.reply import (
+    REASONING_BLOCKS,
+    OutputDetails,
+    StopDetails,
+    WireBlock,
+    WireUsage,
+    finish_reason,
+    refusal,
+)
 from proxy.families.invoke import INTERVENED, Metrics, chunk
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -48,17 +56,6 @@ class _Delta(msgspec.Struct, gc=False):
     stop_details: StopDetails | None = None
 
 
-class _Block(msgspec.Struct):
-    type: str
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
-    id: str = ""
-    name: str = ""
-    input: dict[str, Any] | None = None
-
-
 class _Message(msgspec.Struct):
     usage: WireUsage | None = None
 
@@ -67,7 +64,7 @@ class _Event(msgspec.Struct, gc=False):
     type: str
     index: int = 0
     delta: _Delta | None = None
-    content_block: _Block | None = None
+    content_block: WireBlock | None = None
     message: _Message | None = None
     usage: WireUsage | None = None
     metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
@@ -243,7 +240,7 @@ class ClaudeStream:
             case other:
                 out.append(Unrecognised(f"Claude delta {other!r}"))
 
-    def _block(self, block: _Block | None, out: list[Event]) -> None:
+    def _block(self, block: WireBlock | None, out: list[Event]) -> None:
         if block is None:
             raise UpstreamBroken("Bedrock sent the start of a Claude block without the block.")
         kind = _BLOCK_KINDS.get(block.type)
@@ -269,10 +266,10 @@ class ClaudeStream:
             if block.signature or block.data:
                 out.append(ReasoningSeal(block.signature, block.data))
 
-    def _call(self, block: _Block, out: list[Event]) -> None:
+    def _call(self, block: WireBlock, out: list[Event]) -> None:
         self._stop_block(out)
         self._has_arguments = False
-        self._given = jsonio.encode(block.input or {}).decode()
+        self._given = block.arguments
         if block.name == self._answer_tool:
             self._is_ignored = self._has_answered
             if not self._has_answered:
