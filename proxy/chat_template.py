@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
@@ -72,7 +73,9 @@ class ChatTemplate:
         self._tool_template = self._template
         if tool_text is not None:
             self._tool_template, names = _compile(tool_text)
+        self.settings = frozenset(names)
         self.takes_tools = "tools" in names
+        self.thinks = "</think>" in text + (tool_text or "")
         special = {
             *self._named_tokens.values(),
             *tokens,
@@ -90,8 +93,12 @@ class ChatTemplate:
         now: datetime,
         tools: Sequence[Mapping[str, Any]] = (),
         opens_answer: bool = True,
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> str:
-        """The prompt. Raises `TemplateRefusal`, of which `TemplateOverrun` is one."""
+        """The prompt. `settings`: further names that the template sees, such as `enable_thinking`.
+
+        Raises `TemplateRefusal`, of which `TemplateOverrun` is one.
+        """
         rounds = 0
 
         def count_round() -> None:
@@ -105,6 +112,7 @@ class ChatTemplate:
         try:
             for part in (self._tool_template if tools else self._template).generate(
                 **self._named_tokens,
+                **settings,
                 messages=[self.neutralise(message) for message in messages],
                 tools=[self.neutralise(tool) for tool in tools] or None,
                 add_generation_prompt=opens_answer,

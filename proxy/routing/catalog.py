@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -96,6 +97,16 @@ class ChatTemplate(Protocol):
     def takes_tools(self) -> bool: ...
 
     @property
+    def thinks(self) -> bool:
+        """Does its model think in its answers, between `<think>` and `</think>`?"""
+        ...
+
+    @property
+    def settings(self) -> Collection[str]:
+        """The names that stand in it, which may be those of settings: `enable_thinking`."""
+        ...
+
+    @property
     def end_tokens(self) -> Sequence[str]:
         """What ends a turn; where one leaks into an answer, it is no part of it."""
         ...
@@ -112,6 +123,7 @@ class ChatTemplate(Protocol):
         now: datetime,
         tools: Sequence[Mapping[str, Any]] = (),
         opens_answer: bool = True,
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> str:
         """The prompt for messages as OpenAI has them.
 

@@ -156,6 +156,22 @@ def test_text_cannot_open_a_turn(imported, bedrock, model):
     assert bedrock.call.body["prompt"].count("<|im_start|>") == 5
 
 
+@STREAM
+def test_thoughts_are_reasoning(theatre, bedrock, tmp_path, stream):
+    path = tmp_path / "thinks.jinja"
+    template = (FOLDER / "chat_template.jinja").read_text(encoding="utf-8")
+    path.write_text(
+        template.replace("assistant\\n' }}\n{%- endif %}", "assistant\\n<think>\\n' }}{# </think> #}\n{%- endif %}")
+    )
+    script = bedrock.script(text=["They say", " hi.\n</thi", "nk>\n\nHel", "lo!"])
+    with theatre.proxy({"models": {"r1": {"id": ARN, "chat_template": str(path)}}}) as proxy:
+        answer = ask(proxy, "r1", stream, extra_headers=script)
+    assert bedrock.call.body["prompt"].endswith("<think>\n")
+    message = answer.choices[0].message
+    assert (message.reasoning_content, message.content) == ("They say hi.\n", "Hello!")
+    assert answer.usage.completion_tokens_details.reasoning_tokens > 0
+
+
 def test_a_template_that_wants_a_system_message_first(imported, bedrock):
     messages = [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]
     response = imported.chat("qwen", messages=messages)

@@ -5,8 +5,7 @@ Models that were imported take a prompt as well: by one of these templates, or b
 
 from proxy.families.call import Call, Family
 from proxy.families.llama import imported, request
-from proxy.families.llama.reply import parse
-from proxy.families.llama.stream import LlamaStream
+from proxy.families.llama.thoughts import parse, reader
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request
 from proxy.routing.catalog import Model
@@ -24,5 +23,5 @@ FAMILY = Family(
     stream_operation="invoke-with-response-stream",
     build=build,
     parse=parse,
-    reader=LlamaStream,
+    reader=reader,
 )

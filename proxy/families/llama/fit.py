@@ -9,11 +9,12 @@ the same conversation once more, with a mark in place of each text, and looking 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Any
 
 from proxy import jsonio
@@ -39,9 +40,15 @@ class _Form:
 
 
 def fit(
-    template: ChatTemplate, said: Sequence[Said], tools: Sequence[Tool], *, now: datetime, adapted: Adaptations
+    template: ChatTemplate,
+    said: Sequence[Said],
+    tools: Sequence[Tool],
+    *,
+    now: datetime,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    adapted: Adaptations,
 ) -> str:
-    """The prompt. A last message of the assistant's ends it, to be gone on from.
+    """The prompt. A last message of the assistant's ends it, to be gone on from. `settings`: see `ChatTemplate.render`.
 
     Raises `InvalidRequest` with the template's words, or with what the template would leave out.
     """
@@ -53,7 +60,7 @@ def fit(
     usable: tuple[str, _Form, _Lost] | None = None
     for form in _forms(said):
         try:
-            prompt = _render(template, form.said, definitions, now)
+            prompt = _render(template, form.said, definitions, now, settings)
             lost = _lost(template, form.said, len(tools))
             _refuse(lost, tools)
         except InvalidRequest as error:
@@ -83,10 +90,14 @@ def _refusal(error: Exception) -> InvalidRequest:
     return InvalidRequest(f"The chat template of this model does not take these messages: {error}", param="messages")
 
 
-def _render(template: ChatTemplate, said: Sequence[Said], tools: Sequence[Any], now: datetime) -> str:
+def _render(
+    template: ChatTemplate, said: Sequence[Said], tools: Sequence[Any], now: datetime, settings: Mapping[str, Any]
+) -> str:
     last = said[-1]
     is_begun = last.role == Role.ASSISTANT and not last.calls
-    prompt = template.render([one.wire for one in said], tools=tools, now=now, opens_answer=not is_begun)
+    prompt = template.render(
+        [one.wire for one in said], tools=tools, now=now, opens_answer=not is_begun, settings=settings
+    )
     if not is_begun:
         return prompt
     # The model goes on from these very words: what the template puts behind them is cut off.

@@ -23,11 +23,14 @@ from proxy.families.llama.answer import Expected
 from proxy.families.llama.fit import fit
 from proxy.families.llama.request import drop_what_llama_lacks, json_instruction, max_gen_len, refused
 from proxy.families.llama.said import Said, say
+from proxy.families.llama.thoughts import thinking
 from proxy.families.llama.tool_prompts import offered
 from proxy.families.tool_names import ToolNames, safe
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.request import Request, Role, Tool, ToolChoice
 from proxy.routing.catalog import ChatTemplate, Model
+
+_EFFORTS = ("low", "medium", "high")
 
 
 def build(request: Request, model: Model, adapted: Adaptations) -> Call:
@@ -38,7 +41,8 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         adapted.change(request.output_format.param, "instruction", "This model has no schemas and no JSON mode.")
         notes.append(json_instruction(request.output_format))
     said = _with_notes(say(request.messages, template, adapted), notes)
-    prompt = fit(template, said, tools, now=datetime.fromtimestamp(request.now, UTC), adapted=adapted)
+    now, settings = datetime.fromtimestamp(request.now, UTC), _settings(request, template, adapted)
+    prompt = fit(template, said, tools, now=now, settings=settings, adapted=adapted)
     is_openai = model.completion == "openai"
     limit = "max_tokens" if is_openai else "max_gen_len"
     body: dict[str, Any] = {
@@ -52,21 +56,42 @@ def build(request: Request, model: Model, adapted: Adaptations) -> Call:
         body |= _openai_sampling(request)
     elif (temperature := sampling.temperature(request, adapted)) is not None:
         body["temperature"] = temperature
-    drop_what_llama_lacks(request, adapted, has_openai_sampling=is_openai)
+    drop_what_llama_lacks(request, adapted, has_openai_sampling=is_openai, has_effort=True)
+    reading = Expected(
+        functions=offered(tools),
+        max_calls=None if request.has_parallel_tools else 1,
+        id_seed=sha256(prompt.encode()).hexdigest()[:20],
+        names=ToolNames.of(request),
+        end_tokens=template.end_tokens,
+    )
+    if template.thinks:
+        reading = thinking(reading, prompt)
     return Call(
         body=jsonio.encode(body),
         headers=invoke_headers(request, adapted),
         guardrail=request.guardrail,
         stops=[] if is_openai else request.sampling.stop,
         is_bare_json=request.output_format is not None,
-        reading=Expected(
-            functions=offered(tools),
-            max_calls=None if request.has_parallel_tools else 1,
-            id_seed=sha256(prompt.encode()).hexdigest()[:20],
-            names=ToolNames.of(request),
-            end_tokens=template.end_tokens,
-        ),
+        reading=reading,
     )
+
+
+def _settings(request: Request, template: ChatTemplate, adapted: Adaptations) -> dict[str, Any]:
+    """What the template is told of reasoning: by the names that Qwen's, GLM's, DeepSeek's and OpenAI's have for it."""
+    effort, param = request.sampling.reasoning_effort, request.param("reasoning_effort")
+    if effort is None:
+        return {}
+    settings: dict[str, Any] = {"enable_thinking": effort != "none", "thinking": effort != "none"}
+    if effort in _EFFORTS:
+        settings["reasoning_effort"] = effort
+    settings = {name: value for name, value in settings.items() if name in template.settings}
+    if "reasoning_effort" in settings or (settings and effort == "none"):
+        return settings
+    if settings:
+        adapted.change(param, f"{effort}->on", "Its reasoning can be switched on and off, and no more.")
+    elif effort != "none" or template.thinks:
+        adapted.drop(param, "Its reasoning cannot be chosen here.")
+    return settings
 
 
 def _openai_sampling(request: Request) -> dict[str, Any]:

@@ -134,14 +134,16 @@ def _with_system(turns: list[Turn], texts: list[str]) -> list[Turn]:
     return [Turn(Role.SYSTEM, [said], "messages"), *turns]
 
 
-def drop_what_llama_lacks(request: Request, adapted: Adaptations, *, has_openai_sampling: bool = False) -> None:
+def drop_what_llama_lacks(
+    request: Request, adapted: Adaptations, *, has_openai_sampling: bool = False, has_effort: bool = False
+) -> None:
     if not has_openai_sampling:
         sampling.drop_what_bedrock_lacks(request, adapted)
     for name, asked in (
         ("reasoning_effort", request.sampling.reasoning_effort),
         ("reasoning_tokens", request.sampling.reasoning_tokens),
     ):
-        if asked not in (None, "none"):
+        if asked not in (None, "none") and not (has_effort and name == "reasoning_effort"):
             adapted.drop(request.param(name), "This model does not reason.")
     for name in request.extra:
         adapted.drop_unknown(name)
