@@ -85,10 +85,9 @@ class Aws(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ModelEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str | None = None
     """A model id, inference profile or ARN of Bedrock; the entry's own name when left out."""
-    family: Literal["claude", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "converse"] | None = (
-        None
-    )
-    """Of an ARN that does not tell its model: how to talk to it. `converse` sends Claude and Llama by Converse."""
+    family: str | None = None
+    """Of an ARN that does not tell its model: the base id of that model, or its generation: `claude`, `llama2` to `llama4`.
+    `converse` sends any model by Converse."""
     max_output_tokens: Annotated[int, Meta(ge=1)] | None = None
     """Where it differs from the family's."""
     guardrail: Guardrail | None = None

@@ -66,7 +66,7 @@ def _of_family(family: str, catalog: Catalog) -> Model | None:
     generation = catalog.generation(family)
     if generation is not None:
         return generation
-    model = catalog.find(family)
+    model = catalog.find(base_id_in(family, catalog))
     return model if model is not None and model.is_listed else None
 
 

@@ -12,6 +12,7 @@ from proxy import jsonio
 
 LLAMA = "meta.llama3-8b-instruct-v1:0"
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 ACCOUNT = "arn:aws:bedrock:us-east-1:123456789012"
 WEST = "arn:aws:bedrock:us-west-2:123456789012"
 
@@ -60,6 +61,7 @@ ALIASES = {
     "imported": {"id": f"{ACCOUNT}:imported-model/emulatorllama", "family": "llama3"},
     "imported-west": {"id": f"{WEST}:imported-model/emulatorllama", "family": "llama3"},
     "provisioned": {"id": f"{ACCOUNT}:provisioned-model/emulatorclaude", "family": "claude"},
+    "provisioned-haiku": {"id": f"{ACCOUNT}:provisioned-model/emulatorclaude", "family": HAIKU},
     f"{ACCOUNT}:provisioned-model/emulatorllama": {"family": "llama3"},
     f"{ACCOUNT}:custom-model-deployment/emulatorllama": {"family": "llama3"},
 }
@@ -70,6 +72,19 @@ def well_known(theatre):
     """A proxy that was told of models."""
     with theatre.proxy({"models": ALIASES}) as proxy:
         yield proxy
+
+
+def test_an_arn_whose_model_is_named_has_all_that_is_known_of_it(well_known, bedrock):
+    tool = {"type": "function", "function": {"name": "look"}}
+    answers = [
+        well_known.chat(name, tools=[tool], tool_choice="required", temperature=0.5)
+        for name in ("provisioned", "provisioned-haiku")
+    ]
+    assert [answer.headers.get("x-bedrock-proxy-adapted") for answer in answers] == [
+        "tool_choice=auto-and-asked-for, temperature=dropped",
+        None,
+    ]
+    assert [call.error for call in bedrock.calls] == [None, None]
 
 
 @pytest.fixture(scope="module")

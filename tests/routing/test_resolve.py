@@ -477,8 +477,9 @@ def test_an_alias_takes_what_is_said_of_its_arn() -> None:
     assert (target.model.template, target.model.max_output_tokens) == ("llama4", 77)
 
 
-def test_a_family_may_be_a_listed_model() -> None:
-    target = resolve(APPLICATION, aliases={APPLICATION: Alias(family=SONNET)})
+@pytest.mark.parametrize("family", [SONNET, f"us.{SONNET}"])
+def test_a_family_may_be_a_listed_model(family: str) -> None:
+    target = resolve(APPLICATION, aliases={APPLICATION: Alias(family=family)})
     assert (target.model.name, target.model_id) == ("Claude Sonnet 4.6", APPLICATION)
 
 
