@@ -308,6 +308,14 @@ def test_an_unlisted_id_has_the_careful_facts_of_its_kind(base_id: str) -> None:
     assert model.profiles == ()
 
 
+def test_unlisted_models_that_awss_tables_tell_of() -> None:
+    command, titan = CATALOG.find("cohere.command-r-plus-v1:0"), CATALOG.find("amazon.titan-text-express-v1")
+    assert command is not None
+    assert (command.features, command.has_system, command.streams_tools) == ({"tools", "documents"}, True, True)
+    assert titan is not None
+    assert (titan.features, titan.has_system) == ({"documents"}, False)
+
+
 @pytest.mark.parametrize(
     "base_id",
     [
