@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.families.call import Call
-from proxy.families.llama.calls import CallParser, CallStart, Piece
+from proxy.families.llama.calls import CallParser
+from proxy.families.llama.pieces import CallStart, Piece
 from proxy.families.tool_names import ToolNames
 from proxy.neutral.events import (
     ArgumentsDelta,

@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from proxy import jsonio
@@ -27,22 +26,9 @@ from proxy.families.llama import literals
 from proxy.families.llama.arguments import ArgumentsReader
 from proxy.families.llama.coercion import Shape, coerce
 from proxy.families.llama.literals import JSON
+from proxy.families.llama.pieces import Piece, Pieces
 from proxy.families.llama.scanner import Choice, Mismatch, Scanner, Step
 from proxy.neutral.events import ArgumentsDelta, TextDelta
-
-
-@dataclass(slots=True)
-class CallStart:
-    name: str
-
-
-@dataclass(slots=True)
-class CallEnd:
-    is_complete: bool = True
-    """False: the arguments are cut off or garbled, and their text is no JSON."""
-
-
-Piece = TextDelta | CallStart | ArgumentsDelta | CallEnd
 
 _PYTHON_MARKS = ("<|python_tag|>", "<|python_start|>")
 _MARKS = (
@@ -96,14 +82,11 @@ class CallParser:
     functions  the names that were offered -> the JSON Schema of their arguments, or None
     prefill    what the prompt has put into the model's mouth (`tool_prompts.prefill`): it is read before the first text
     max_calls  how many calls the client takes. Those beyond are left out
-
-    A call is a CallStart, ArgumentsDeltas that together are one JSON object, and a CallEnd.
     """
 
     __slots__ = (
-        "_arguments", "_fragment_kind", "_fragments", "_functions", "_has_fence", "_is_begun", "_is_dropped",
-        "_is_tagged", "_lists", "_machine", "_max_calls", "_name", "_named", "_out", "_quoted", "_scanner", "_shapes",
-        "_tagged", "_unsaid", "calls",
+        "_arguments", "_functions", "_has_fence", "_is_tagged", "_lists", "_machine", "_name", "_named", "_pieces",
+        "_quoted", "_scanner", "_shapes", "_tagged", "_unsaid",
     )  # fmt: skip
 
     def __init__(
@@ -113,25 +96,17 @@ class CallParser:
         prefill: str = "",
         max_calls: int | None = None,
     ) -> None:
-        self.calls = 0
-        """Given so far."""
         self._functions = functions
         self._shapes: dict[str, Shape] = {}
-        self._max_calls = max_calls
         self._named = Choice(f"{name}{opening}" for name in functions for opening in ("(", ".call("))
         self._quoted = Choice(f"{quote}{name}{quote}" for name in functions for quote in _QUOTES)
         self._tagged = Choice(f"<function={name}{behind}" for name in functions for behind in (">", " ", "\n", "{"))
         self._scanner = Scanner(prefill)
         self._arguments = ArgumentsReader(self._scanner, self._say)
-        self._unsaid = len(
-            prefill
-        )  # characters that the model was given: they come back as part of a call or not at all
-        self._out: list[Piece] = []
-        self._fragments: list[str] = []
-        self._fragment_kind: type[TextDelta] | type[ArgumentsDelta] = TextDelta
+        self._pieces = Pieces(max_calls)
+        # Characters that the model was given come back as part of a call or not at all.
+        self._unsaid = len(prefill)
         self._name = ""
-        self._is_begun = False
-        self._is_dropped = False
         self._is_tagged = False
         self._has_fence = False
         self._lists = 0
@@ -143,21 +118,19 @@ class CallParser:
         is_in_run = self._scanner.waits_in
         if not text or is_in_run is None or not is_in_run(text):
             return None
-        if not self._is_begun:
-            return TextDelta(text)
-        return None if self._is_dropped else ArgumentsDelta(text)
+        return self._pieces.going_on(text)
 
     def feed(self, text: str) -> list[Piece]:
         if text:
             self._scanner.add(text)
             next(self._machine, None)
-        return self._pieces()
+        return self._pieces.take()
 
     def close(self) -> list[Piece]:
         """The answer has ended: what could still have become a call is text, and an open call is ended as it is."""
         self._scanner.is_closed = True
         next(self._machine, None)
-        return self._pieces()
+        return self._pieces.take()
 
     def _answer(self) -> Step[None]:
         scanner = self._scanner
@@ -340,7 +313,7 @@ class CallParser:
         try:
             yield from arguments(self._shape(name))
         except Mismatch:
-            if self._is_begun:
+            if self._pieces.is_in_call:
                 # It is no JSON any more, but nothing that was written is lost.
                 rest = self._arguments.untold()
                 if rest.strip():
@@ -364,25 +337,15 @@ class CallParser:
         return self._shapes[name]
 
     def _say(self, fragment: str) -> None:
-        if not self._is_begun:
-            self._begin()
-        if not self._is_dropped:
-            self._put(ArgumentsDelta, fragment)
-
-    def _begin(self) -> None:
-        self._is_begun = True
-        self._scanner.forget()
-        self._unsaid = 0
-        self._is_dropped = self._max_calls is not None and self.calls >= self._max_calls
-        if not self._is_dropped:
-            self.calls += 1
-            self._put_whole(CallStart(self._name))
+        if not self._pieces.is_in_call:
+            self._scanner.forget()
+            self._unsaid = 0
+            self._pieces.begin(self._name)
+        self._pieces.put_arguments(fragment)
 
     def _end(self, *, is_complete: bool) -> None:
-        self._is_begun = False
         self._scanner.forget()
-        if not self._is_dropped:
-            self._put_whole(CallEnd(is_complete))
+        self._pieces.end(is_complete=is_complete)
 
     def _put_text(self, text: str, is_line_start: bool) -> bool:
         """Gives back whether the next character begins a line, white space aside."""
@@ -390,27 +353,6 @@ class CallParser:
             text, self._unsaid = text[self._unsaid :], max(self._unsaid - len(text), 0)
         if not text:
             return is_line_start
-        self._put(TextDelta, text)
+        self._pieces.put_text(text)
         line = text.rpartition("\n")
         return not line[2].strip() and (bool(line[1]) or is_line_start)
-
-    def _put(self, kind: type[TextDelta] | type[ArgumentsDelta], fragment: str) -> None:
-        """Neighbours of one kind become one piece."""
-        if kind is not self._fragment_kind:
-            self._join()
-            self._fragment_kind = kind
-        self._fragments.append(fragment)
-
-    def _put_whole(self, piece: Piece) -> None:
-        self._join()
-        self._out.append(piece)
-
-    def _join(self) -> None:
-        if self._fragments:
-            self._out.append(self._fragment_kind("".join(self._fragments)))
-            self._fragments = []
-
-    def _pieces(self) -> list[Piece]:
-        self._join()
-        out, self._out = self._out, []
-        return out

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallEnd, CallParser, CallStart, Piece
+from proxy.families.llama.calls import CallParser
+from proxy.families.llama.pieces import CallEnd, CallStart, Piece
 from proxy.families.llama.tool_prompts import Syntax, render_call
 from proxy.neutral.blocks import ToolUse
 from proxy.neutral.events import ArgumentsDelta, TextDelta
@@ -506,9 +507,7 @@ def test_prefill_is_read_first_and_never_given_back(prefill: str, text: str, exp
     ],
 )
 def test_calls_beyond_the_limit_are_left_out(text: str, expected: Outcome) -> None:
-    parser = CallParser(FUNCTIONS, max_calls=1)
-    assert outcome(pieces(parser, text)) == expected
-    assert parser.calls == 1
+    assert outcome(pieces(CallParser(FUNCTIONS, max_calls=1), text)) == expected
 
 
 def test_without_functions_all_is_text() -> None:

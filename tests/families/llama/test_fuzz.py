@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallEnd, CallParser, CallStart, Piece
+from proxy.families.llama.calls import CallParser
+from proxy.families.llama.pieces import CallEnd, CallStart, Piece
 from proxy.neutral.events import ArgumentsDelta, TextDelta
 
 ROUNDS = 150

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
-from proxy.families.llama.calls import CallEnd, CallParser, CallStart
+from proxy.families.llama.calls import CallParser
+from proxy.families.llama.pieces import CallEnd, CallStart
 from proxy.families.llama.template import TEMPLATES
 from proxy.families.llama.tool_prompts import (
     Syntax,
