@@ -187,6 +187,8 @@ _FIELDS = {
 
 _PLACES = (
     # Words that say where the fault is, in texts that name no field.
+    ("guardrail", "guardrailConfig"),
+    ("output_config.effort", "output_config.effort"),
     ("toolchoice", "tool_choice"),
     ("tool use", "tools"),
     ("stopsequences", "stop"),

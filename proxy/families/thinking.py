@@ -79,6 +79,12 @@ def native_fields(made: Plan, request: Request, own: Json, model: Model, adapted
         adapted.drop(made.param, "The request has Claude's own field `output_config`.")
     elif made.effort is not None:
         config = {"effort": made.effort, **config}
+    if model.is_listed and "effort" in config and not (model.thinking is not None and model.thinking.efforts):
+        raise InvalidRequest(
+            "Unsupported parameter: 'output_config.effort' is not supported with this model.",
+            param="output_config.effort",
+            code="unsupported_parameter",
+        )
     config = _below_ceiling(config, made, model, adapted)
     flags = flags + [flag for flag in _flags(made, config, request, model) if flag not in flags]
     fields = {"thinking": made.thinking, "output_config": config, "anthropic_beta": flags}
@@ -157,6 +163,10 @@ def _raw(request: Request, own: Json, model: Model, adapted: Adaptations) -> Pla
         if value is not None:
             adapted.drop(request.param(name), "The request has Claude's own field `thinking`.")
     mode = raw.get("type")
+    if mode is None:
+        raise InvalidRequest(
+            "Missing required parameter: 'thinking.type'.", param="thinking.type", code="missing_required_parameter"
+        )
     if model.is_listed and facts is None and mode == "disabled":
         return Plan(room, param="thinking")  # it is what this model does anyway, but it has no word for it
     modes = facts.modes if facts is not None else ()
@@ -265,3 +275,7 @@ def _check(own: Json) -> None:
     ):
         if not isinstance(own.get(param, kind()), kind):
             raise InvalidRequest(f"Invalid type for '{param}': expected {expected}.", param=param, code="invalid_type")
+    for number, flag in enumerate(own.get("anthropic_beta", ())):
+        if not isinstance(flag, str):
+            param = f"anthropic_beta[{number}]"
+            raise InvalidRequest(f"Invalid type for '{param}': expected a string.", param=param, code="invalid_type")

@@ -361,7 +361,11 @@ TEXTS = [
     (ACCESS, "Model access is denied due to IAM user or service role is not authorized to perform …", NO_ACCESS),
     (ACCESS, "Model access is denied due to INVALID_PAYMENT_INSTRUMENT: A valid payment instrument …", NO_ACCESS),
     (VALIDATION, "Operation not allowed", NO_ACCESS),
-    (MISSING, "The guardrail identifier or version provided in the request does not exist.", invalid(None)),
+    (
+        MISSING,
+        "The guardrail identifier or version provided in the request does not exist.",
+        invalid("guardrailConfig"),
+    ),
     (VALIDATION, "This action doesn't support the model that you provided. Try again with a …", invalid("model")),
     # Size and tokens.
     (VALIDATION, "Input is too long for requested model.", TOO_LONG),

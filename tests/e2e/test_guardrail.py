@@ -85,6 +85,7 @@ def test_one_that_cannot_be_applied_refuses_the_request(proxy, model, stream, bo
     assert reply.status_code == 400, reply.text
     assert reply.json()["error"]["type"] == "invalid_request_error"
     assert "guardrail" in reply.json()["error"]["message"]
+    assert reply.json()["error"]["param"].startswith("guardrailConfig")
 
 
 @ALL

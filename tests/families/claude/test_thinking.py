@@ -157,7 +157,11 @@ def test_claudes_own_field_goes_as_it_is(claude: Any) -> None:
         ("sonnet-4-5", {"thinking": budget(4000)}, 1, "thinking.budget_tokens"),
         ("haiku-5-5", {"thinking": OFF, "output_config": {"effort": "xhigh"}}, None, "output_config.effort"),
         ("opus-4-7", {"output_config": "x"}, None, "output_config"),
+        ("sonnet-4-5", {"output_config": {"effort": "low"}}, None, "output_config.effort"),
+        ("3-5-haiku", {"output_config": {"effort": 5}}, None, "output_config.effort"),
         ("opus-4-5", {"anthropic_beta": "x"}, None, "anthropic_beta"),
+        ("opus-4-5", {"anthropic_beta": ["effort-2025-11-24", 1]}, None, "anthropic_beta[1]"),
+        ("opus-4-5", {"anthropic_beta": [["x"]]}, None, "anthropic_beta[0]"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused_by_its_name(
