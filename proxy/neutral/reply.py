@@ -32,6 +32,17 @@ def estimate_tokens(characters: int) -> int:
     return -(-characters // _CHARACTERS_A_TOKEN)
 
 
+def estimate_reasoning(output_tokens: int, thought: int, answer: int, *, is_abridged: bool) -> int:
+    """How much of the output was reasoning. `thought`, `answer`: the characters that are shown of each.
+
+    Whole thoughts have their share of the characters. What is shown of abridged ones, a summary or nothing, is less than
+    they took: they have what the answer leaves, where that is more.
+    """
+    shown = thought + answer
+    share = -(-output_tokens * thought // shown) if shown else 0
+    return max(share, output_tokens - estimate_tokens(answer)) if is_abridged else share
+
+
 @dataclass(slots=True)
 class Usage:
     """Tokens as Bedrock counted them."""

@@ -19,7 +19,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, check_guarded
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
-from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_tokens
+from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_reasoning
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -120,7 +120,6 @@ def parse(body: bytes, call: Call) -> Reply:
     usage = answer.usage
     details = usage.output_tokens_details or OutputDetails()
     output_tokens = usage.output_tokens or 0
-    reasoning_size = sum(len(block.text) for block in blocks if isinstance(block, Reasoning))
     return Reply(
         blocks=blocks,
         finish=finish,
@@ -131,11 +130,19 @@ def parse(body: bytes, call: Call) -> Reply:
             output_tokens=output_tokens,
             cache_read_tokens=usage.cache_read_input_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
-            reasoning_tokens=details.thinking_tokens or min(output_tokens, estimate_tokens(reasoning_size)),
+            reasoning_tokens=details.thinking_tokens or _reasoning(answer.content, output_tokens),
         ),
         trace=answer.trace if call.is_traced else None,
         refusal=refusal(answer.stop_reason, answer.stop_details),
     )
+
+
+def _reasoning(wires: list[WireBlock], output_tokens: int) -> int:
+    has_thought = any(wire.type in REASONING_BLOCKS for wire in wires)
+    if not has_thought:
+        return 0
+    said = sum(len(wire.text) + (len(bytes(wire.input)) if wire.type == "tool_use" else 0) for wire in wires)
+    return estimate_reasoning(output_tokens, sum(len(wire.thinking) for wire in wires), said, is_abridged=True)
 
 
 def _blocks(wires: list[WireBlock], call: Call) -> tuple[list[ReplyBlock], bool]:

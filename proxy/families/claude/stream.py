@@ -42,7 +42,7 @@ from proxy.neutral.events import (
     Unrecognised,
     UsageReport,
 )
-from proxy.neutral.reply import FinishReason, Usage, estimate_tokens
+from proxy.neutral.reply import FinishReason, Usage, estimate_reasoning, estimate_tokens
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -97,6 +97,7 @@ class ClaudeStream:
         "_guardrail_action",
         "_has_answered",
         "_has_arguments",
+        "_has_thought",
         "_index",
         "_is_answering",
         "_is_ignored",
@@ -126,7 +127,7 @@ class ClaudeStream:
         """The block at the index is of a kind that is left out, or a second answer."""
         self._given = ""
         """The arguments that stood in the start of the block."""
-        self._has_arguments = False
+        self._has_arguments = self._has_thought = False
         self._is_answering = False
         self._has_answered = False
         self._talk: list[list[str]] = []
@@ -177,8 +178,10 @@ class ClaudeStream:
         return replace(self._counted(output_tokens), is_estimate=True)
 
     def _counted(self, output_tokens: int) -> Usage:
-        usage = self._usage
-        reasoning_tokens = usage.reasoning_tokens or min(output_tokens, estimate_tokens(self._reasoning_size))
+        usage, shown = self._usage, self._reasoning_size
+        reasoning_tokens = usage.reasoning_tokens or estimate_reasoning(
+            output_tokens, shown, self._output_size - shown, is_abridged=self._has_thought
+        )
         return replace(usage, output_tokens=output_tokens, reasoning_tokens=reasoning_tokens)
 
     def _heed(self, event: _Event) -> None:
@@ -289,6 +292,7 @@ class ClaudeStream:
     def _start(self, kind: BlockKind, out: list[Event]) -> None:
         self._stop_block(out)
         self._open = kind
+        self._has_thought = self._has_thought or kind is BlockKind.REASONING
         if kind is BlockKind.TEXT and self._answer_tool is not None:
             self._talk.append([])
         else:
@@ -305,6 +309,7 @@ class ClaudeStream:
             return
         if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
             # No delta at all stands for no arguments, or for those that came with the start.
+            self._output_size += len(self._given)
             self._say(self._given, out)
         self._is_answering = False
         out.append(BlockStop())

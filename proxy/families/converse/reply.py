@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from proxy import jsonio
 from proxy.errors import ModelFailed, UpstreamBroken
 from proxy.families.call import Call
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
-from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_tokens
+from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_reasoning
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -119,7 +119,7 @@ def parse(body: bytes, call: Call) -> Reply:
             answer.usage,
             answer.additional_model_response_fields,
             answer.service_tier,
-            sum(len(block.text) for block in blocks if isinstance(block, Reasoning)),
+            _shown(answer.output.message.content),
         ),
         trace=answer.trace if call.is_traced else None,
     )
@@ -133,9 +133,9 @@ def finish_reason(word: str, *, has_text: bool, has_calls: bool) -> FinishReason
     return FinishReason.TOOL_USE if has_calls and reason is FinishReason.STOP else reason
 
 
-def count(usage: WireUsage, additional: Any, tier: WireTier | None, reasoning_size: int) -> Usage:
+def count(usage: WireUsage, additional: Any, tier: WireTier | None, shown: Shown) -> Usage:
     """`additional`: `{"usage": {"output_tokens_details": {"thinking_tokens": 12}}}` where Claude was asked for it. Of others,
-    and without it, reasoning is counted by its `reasoning_size`, in characters.
+    and without it, reasoning is estimated by what is shown of it.
     """
     output_tokens = usage.output_tokens or 0
     thinking = _at(additional, "usage", "output_tokens_details", "thinking_tokens")
@@ -144,9 +144,34 @@ def count(usage: WireUsage, additional: Any, tier: WireTier | None, reasoning_si
         output_tokens=output_tokens,
         cache_read_tokens=usage.cache_read_input_tokens or 0,
         cache_write_tokens=usage.cache_write_input_tokens or 0,
-        reasoning_tokens=thinking if isinstance(thinking, int) else min(output_tokens, estimate_tokens(reasoning_size)),
+        reasoning_tokens=thinking if isinstance(thinking, int) else shown.estimate(output_tokens),
         service_tier="" if tier is None else tier.type,
     )
+
+
+class Shown(NamedTuple):
+    """Characters; and is a thought sealed? Those are shown abridged."""
+
+    thought: int
+    answer: int
+    is_sealed: bool
+
+    def estimate(self, output_tokens: int) -> int:
+        return estimate_reasoning(output_tokens, self.thought, self.answer, is_abridged=self.is_sealed)
+
+
+def _shown(content: list[_Block]) -> Shown:
+    """What is left out of the answer later on was written too."""
+    thoughts = [_reasoning(block.reasoning_content) for block in content if block.reasoning_content is not None]
+    said = [part.text or "" for block in content for part in _texts(block)]
+    called = [bytes(block.tool_use.input) for block in content if block.tool_use is not None]
+    answer = sum(map(len, said)) + sum(map(len, called))
+    return Shown(sum(len(block.text) for block in thoughts), answer, any(block.is_sealed for block in thoughts))
+
+
+def _texts(block: _Block) -> list[_Block]:
+    """The block itself, or what it cites."""
+    return [block] if block.citations_content is None else block.citations_content.content
 
 
 def stop_sequence(additional: Any) -> str | None:
@@ -166,8 +191,7 @@ def _blocks(content: list[_Block], call: Call) -> list[ReplyBlock]:
     held: list[ReplyBlock] = []
     has_answer = False
     for block in content:
-        texts = [block] if block.citations_content is None else block.citations_content.content
-        for part in texts:
+        for part in _texts(block):
             if part.text is not None:
                 (blocks if call.answer_tool is None else held).append(Text(part.text))
         if (reasoning := block.reasoning_content) is not None:

@@ -22,6 +22,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.converse.reply import (
     SERVER_TOOL,
+    Shown,
     WireTier,
     WireToolUse,
     WireUsage,
@@ -99,6 +100,7 @@ class ConverseStream:
         "_index",
         "_is_answer",
         "_is_ignored",
+        "_is_sealed",
         "_is_stopped",
         "_open",
         "_output_size",
@@ -117,6 +119,7 @@ class ConverseStream:
         self._is_ignored = False  # the block at the index is of a kind that is left out
         self._is_answer = False  # the open text is the arguments of the answer tool
         self._has_answer = self._has_arguments = self._has_calls = self._has_text = False
+        self._is_sealed = False  # a thought is
         self._held: list[Event] = []  # text that is the answer only if no call of the answer tool follows
         self._is_stopped = False
         self._finished: Finish | None = None  # that waits for the trace of a guardrail
@@ -150,8 +153,14 @@ class ConverseStream:
 
     def _estimate(self) -> Usage:
         """Of the output. The prompt is not measured for every answer, since nearly every one is counted in the end."""
-        output_tokens, reasoning_tokens = estimate_tokens(self._output_size), estimate_tokens(self._reasoning_size)
-        return Usage(output_tokens=output_tokens, reasoning_tokens=reasoning_tokens, is_estimate=True)
+        output_tokens = estimate_tokens(self._output_size)
+        return Usage(
+            output_tokens=output_tokens, reasoning_tokens=self._shown.estimate(output_tokens), is_estimate=True
+        )
+
+    @property
+    def _shown(self) -> Shown:
+        return Shown(self._reasoning_size, self._output_size - self._reasoning_size, self._is_sealed)
 
     def _rare(self, kind: str, payload: _Payload, out: list[Event]) -> None:
         match kind:
@@ -241,6 +250,7 @@ class ConverseStream:
             self._reasoning_size += len(delta.text)
             out.append(ReasoningDelta(delta.text))
         if delta.signature or delta.redacted_content:
+            self._is_sealed = True
             out.append(ReasoningSeal(delta.signature or "", redacted(delta.redacted_content or b"")))
 
     def _open_block(self, kind: BlockKind, out: list[Event]) -> None:
@@ -285,7 +295,7 @@ class ConverseStream:
 
     def _end(self, payload: _Payload, out: list[Event]) -> None:
         if payload.usage is not None:
-            self._usage = count(payload.usage, self._additional, payload.service_tier, self._reasoning_size)
+            self._usage = count(payload.usage, self._additional, payload.service_tier, self._shown)
             out.append(UsageReport(self._usage))
         if self._finished is not None:
             self._finished.trace = payload.trace

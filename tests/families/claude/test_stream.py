@@ -81,13 +81,13 @@ def test_usage_so_far_is_estimated_from_the_text() -> None:
     reader.feed([frame({"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 2}}})], [])
     assert reader.usage_so_far() == Usage(25, 2, is_estimate=True)
     reader.feed([delta("x" * 10), delta("y" * 7, "thinking")], [])
-    assert reader.usage_so_far() == Usage(25, 5, reasoning_tokens=2, is_estimate=True)
+    assert reader.usage_so_far() == Usage(25, 5, reasoning_tokens=3, is_estimate=True)
     block = {"type": "text", "text": "z" * 4}
     reader.feed([frame({"type": "content_block_start", "index": 1, "content_block": block})], [])
     assert reader.usage_so_far() == Usage(25, 6, reasoning_tokens=2, is_estimate=True)
-    # Asking changes nothing, and the real count goes before an estimate that is smaller.
+    # Asking changes nothing, and the real count goes before an estimate that is smaller. What is shown is a summary.
     reader.feed([frame({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 40}})], [])
-    assert reader.usage_so_far() == Usage(25, 40, reasoning_tokens=2, is_estimate=True)
+    assert reader.usage_so_far() == Usage(25, 40, reasoning_tokens=36, is_estimate=True)
 
 
 def test_a_reader_says_when_the_answer_has_ended() -> None:
