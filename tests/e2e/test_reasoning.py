@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxy import jsonio
+from proxy.emulator.settings import Settings
 from proxy.emulator.signature import redact
 
 CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -265,6 +266,47 @@ def test_rounds_of_tools_with_a_stock_client(serve, bedrock, stream, model):
     assert [call.status for call in bedrock.calls] == [200] * 4
     sent = str(bedrock.calls[-1].body["messages"])
     assert [sent.count(f"Step {number}.") for number in range(3)] == [1, 1, 1]
+
+
+BINDING = "anthropic.claude-opus-5-5"
+
+
+@pytest.fixture(scope="module")
+def bound(theatre):
+    """An account where a thought goes back behind the conversation alone that it was thought in."""
+    with (
+        theatre.elsewhere(Settings(binds_thinking=True)) as bank,
+        bank.proxy({"models": {"bound-by-converse": {"id": BINDING, "family": "converse"}}, "strict": True}) as proxy,
+    ):
+        yield proxy, bank.bedrock
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("model", [BINDING, "bound-by-converse"])
+def test_a_stock_client_where_thoughts_are_bound_to_what_was_said_before(bound, stream, model):
+    """Two questions, each with a round of tools: what is put back leaves the conversation as it was."""
+    proxy, bedrock = bound
+    bedrock.reset()
+    client = proxy.openai()
+    messages: list[Any] = []
+    for number in range(2):
+        messages.append({"role": "user", "content": f"Please look, for the {number + 1}. time."})
+        for _ in range(2):
+            ask = {"model": model, "messages": messages, "tools": [TOOL], "max_tokens": 20000}
+            if stream:
+                with client.chat.completions.stream(**ask) as answer:
+                    message = answer.get_final_completion().choices[0].message
+            else:
+                message = client.chat.completions.create(**ask).choices[0].message
+            said = {"role": "assistant", "content": message.content}
+            if message.tool_calls:
+                said["tool_calls"] = [call.model_dump() for call in message.tool_calls]
+            messages.append(said)
+            for call in message.tool_calls or ():
+                messages.append({"role": "tool", "tool_call_id": call.id, "content": "noon"})
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "assistant"] * 2
+    assert [call.status for call in bedrock.calls] == [200] * 4
+    assert str(bedrock.calls[-1].body).count("signature") == 2
 
 
 @pytest.mark.parametrize(("first", "second"), [(CLAUDE, BY_CONVERSE), (BY_CONVERSE, CLAUDE), (ADAPTIVE, CLAUDE)])
