@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy import jsonio
@@ -85,17 +85,19 @@ def create_app(
         await upstream.check_ready()
         return _json({"status": "ready"})
 
-    routes = [
-        Route("/", is_alive),
-        Route("/health", is_alive),
-        Route("/healthz", is_alive),
-        Route("/readyz", is_ready),
-    ]
+    # They are tried in this order: those first that are asked for most.
+    routes: list[BaseRoute] = []
     for prefix in ("/v1", ""):
         routes += [
             Route(prefix + path, Endpoint(api, pipeline, config), methods=["POST"]) for path, api in APIS.items()
         ]
         routes += [Route(f"{prefix}/models", list_models), Route(f"{prefix}/models/{{id:path}}", get_model)]
+    routes += [
+        Route("/", is_alive),
+        Route("/health", is_alive),
+        Route("/healthz", is_alive),
+        Route("/readyz", is_ready),
+    ]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
