@@ -9,6 +9,8 @@ from proxy.schemas.place import Place
 from proxy.schemas.references import name_of
 
 ALL = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_NONE: frozenset[str] = frozenset()
+_OF_TYPE = {name: frozenset({name}) for name in ALL} | {"number": frozenset({"number", "integer"})}
 MOST_STEPS = 100
 """Schemas that are looked into for one answer."""
 
@@ -53,7 +55,7 @@ def _kinds(schema: Any, defs: Schema, place: Place, left: list[int]) -> frozense
         out &= _kinds(defs[name_of(schema["$ref"])], defs, place, left)
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
-            out &= frozenset[str]().union(*[_kinds(branch, defs, place, left) for branch in schema[keyword]])
+            out &= _NONE.union(*[_kinds(branch, defs, place, left) for branch in schema[keyword]])
     for part in schema.get("allOf", ()):
         out &= _kinds(part, defs, place, left)
     return frozenset() if schema.get("not") == {} else out
@@ -62,11 +64,15 @@ def _kinds(schema: Any, defs: Schema, place: Place, left: list[int]) -> frozense
 def own_kinds(schema: Schema) -> frozenset[str]:
     """By `type`, `enum` and `const` alone."""
     names = schema.get("type")
-    out = frozenset(name for name in (names if isinstance(names, list) else [names]) if isinstance(name, str)) or ALL
-    if "number" in out:
-        out |= {"integer"}
+    out = (_NONE.union(*map(_of_type, names)) if isinstance(names, list) else _of_type(names)) or ALL
     if isinstance(schema.get("enum"), list):
         out &= {kind_of(literal) for literal in schema["enum"]}
     if "const" in schema:
         out &= {kind_of(schema["const"])}
     return out
+
+
+def _of_type(name: Any) -> frozenset[str]:
+    if not isinstance(name, str):
+        return _NONE
+    return _OF_TYPE.get(name) or frozenset({name})

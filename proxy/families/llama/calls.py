@@ -67,6 +67,9 @@ _QUOTES = ("'", '"')
 _KEYS = ("name", "parameters", "arguments", "function", "type", "id")
 _KEY = Choice(f"{quote}{key}{quote}" for key in _KEYS for quote in _QUOTES)
 _FUNCTION_TYPE = Choice(f"{quote}function{quote}" for quote in _QUOTES)
+_NAMED = ("NAME(", "NAME.call(")
+_QUOTED = ("'NAME'", '"NAME"')
+_TAGGED = ("<function=NAME>", "<function=NAME ", "<function=NAME\n", "<function=NAME{")
 _MOST_LISTS = 2
 _OBJECT = Shape({"type": "object"})
 
@@ -85,8 +88,8 @@ class CallParser:
     """
 
     __slots__ = (
-        "_arguments", "_functions", "_has_fence", "_is_tagged", "_lists", "_machine", "_name", "_named", "_pieces",
-        "_quoted", "_scanner", "_shapes", "_tagged", "_unsaid",
+        "_arguments", "_choices", "_functions", "_has_fence", "_is_tagged", "_lists", "_machine", "_name",
+        "_pieces", "_scanner", "_shapes", "_unsaid",
     )  # fmt: skip
 
     def __init__(
@@ -98,9 +101,7 @@ class CallParser:
     ) -> None:
         self._functions = functions
         self._shapes: dict[str, Shape] = {}
-        self._named = Choice(f"{name}{opening}" for name in functions for opening in ("(", ".call("))
-        self._quoted = Choice(f"{quote}{name}{quote}" for name in functions for quote in _QUOTES)
-        self._tagged = Choice(f"<function={name}{behind}" for name in functions for behind in (">", " ", "\n", "{"))
+        self._choices: dict[tuple[str, ...], Choice] = {}
         self._scanner = Scanner(prefill)
         self._arguments = ArgumentsReader(self._scanner, self._say)
         self._pieces = Pieces(max_calls)
@@ -222,7 +223,7 @@ class CallParser:
         elif char == "<":
             yield from self._tagged_call()
         elif self._lists or self._is_tagged:
-            name = yield from scanner.one_of(self._named)
+            name = yield from scanner.one_of(self._names(_NAMED))
             if name is None:
                 raise Mismatch
             yield from self._read(name.removesuffix("(").removesuffix(".call"), self._arguments.keywords)
@@ -232,7 +233,7 @@ class CallParser:
     def _tagged_call(self) -> Step[None]:
         """`<function=name>{…}`; what ends it is left to `_separators`."""
         scanner = self._scanner
-        opening = yield from scanner.see(self._tagged)
+        opening = yield from scanner.see(self._names(_TAGGED))
         if opening is None:
             raise Mismatch
         name = scanner.take(len(opening) - 1).removeprefix("<function=")
@@ -264,7 +265,7 @@ class CallParser:
                 yield from self._json_call(is_inner=True)
                 break
             elif key in ("name", "function"):
-                name = (yield from self._word(self._quoted))[1:-1]
+                name = (yield from self._word(self._names(_QUOTED)))[1:-1]
             elif key == "type":
                 yield from self._word(_FUNCTION_TYPE)
             else:
@@ -330,6 +331,14 @@ class CallParser:
         self._name = name
         self._say(jsonio.encode(coerce(value, self._shape(name))).decode())
         self._end(is_complete=True)
+
+    def _names(self, forms: tuple[str, ...]) -> Choice:
+        """One of the functions, written in one of the forms."""
+        choice = self._choices.get(forms)
+        if choice is None:
+            choice = Choice(form.replace("NAME", name) for name in self._functions for form in forms)
+            self._choices[forms] = choice
+        return choice
 
     def _shape(self, name: str) -> Shape:
         if name not in self._shapes:

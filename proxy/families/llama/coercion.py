@@ -35,16 +35,18 @@ Alternative: TypeAlias = list[Schema]
 class Shape:
     """What a JSON Schema says of one place in a value: a union of everything that may be meant."""
 
-    __slots__ = ("_alternatives", "_inner", "_root", "is_guessed", "kinds")
+    __slots__ = ("_alternatives", "_inner", "_root", "_strict_kinds", "is_guessed", "kinds")
 
     def __init__(self, schema: Any, root: Any = None) -> None:
         self._root = schema if root is None else root
         self._inner: dict[str | int | None, Shape] = {}
         alternatives = _taken_apart(schema, self._root)
         self._alternatives = [] if alternatives is None else alternatives
-        self.kinds = ALL if alternatives is None else frozenset[str]().union(*map(_kinds, alternatives))
+        self._strict_kinds = [_strict_kinds(one) for one in self._alternatives]
+        kinds = [_kinds(one, strict) for one, strict in zip(self._alternatives, self._strict_kinds, strict=True)]
+        self.kinds = ALL if alternatives is None else frozenset[str]().union(*kinds)
         """JSON Schema's names of types. `number` never comes without `integer`."""
-        self.is_guessed = any(_kinds(one) != _strict_kinds(one) for one in self._alternatives)
+        self.is_guessed = kinds != self._strict_kinds
         """More is taken than `kinds` say: a text may be the value, or hold it."""
 
     def takes(self, *kinds: str) -> bool:
@@ -54,17 +56,18 @@ class Shape:
         is_listed = any(name in _mapping(part, "properties") for one in self._alternatives for part in one)
         key = name if is_listed else None
         if key not in self._inner:
-            meant = [one for one in self._alternatives if "object" in _strict_kinds(one)]
-            self._inner[key] = self._union([_of_property(one, name) for one in meant])
+            self._inner[key] = self._union([_of_property(one, name) for one in self._meant("object")])
         return self._inner[key]
 
     def item(self, index: int) -> Shape:
         first = max((len(_firsts(part)) for one in self._alternatives for part in one), default=0)
         key = min(index, first)
         if key not in self._inner:
-            meant = [one for one in self._alternatives if "array" in _strict_kinds(one)]
-            self._inner[key] = self._union([_of_item(one, key) for one in meant])
+            self._inner[key] = self._union([_of_item(one, key) for one in self._meant("array")])
         return self._inner[key]
+
+    def _meant(self, kind: str) -> list[Alternative]:
+        return [one for one, kinds in zip(self._alternatives, self._strict_kinds, strict=True) if kind in kinds]
 
     def _union(self, schemas: list[Any]) -> Shape:
         if len(schemas) == 1:
@@ -121,9 +124,8 @@ def _strict_kinds(alternative: Alternative) -> frozenset[str]:
     return kinds
 
 
-def _kinds(alternative: Alternative) -> frozenset[str]:
+def _kinds(alternative: Alternative, kinds: frozenset[str]) -> frozenset[str]:
     """What names properties or items and no type means objects or arrays, though strictly it takes all else as well."""
-    kinds = _strict_kinds(alternative)
     if kinds == ALL:
         for part in alternative:
             if "properties" in part or "items" in part:
