@@ -21,6 +21,7 @@ from proxy.bedrock.eventstream import Frame
 from proxy.config import Retry, Timeouts
 from proxy.errors import CredentialsExpired, ProxyError, UpstreamBroken, UpstreamTimeout
 from proxy.families import Call, Family, StreamReader
+from proxy.neutral.answers import AnswerFilter
 from proxy.neutral.barejson import FenceFilter, UnwrapFilter
 from proxy.neutral.calls import CallFilter
 from proxy.neutral.events import Event, Unrecognised, UsageReport
@@ -98,12 +99,7 @@ class Exchange:
                     fold.feed(events)
                 return fold.reply(), unfolding.answer
             reply, answer = await self._until_answered(lambda: self._ask_once(call))
-            filters = Filters(call)
-            if filters:
-                fold = Fold()
-                fold.feed(filters.feed(unfold(reply)))
-                reply = fold.reply()
-            return reply, answer
+            return Filters(call).feed_whole(reply), answer
 
     async def _open(self, call: Call) -> Unfolding | Unfolded:
         if not call.can_stream:
@@ -267,7 +263,9 @@ class Filters:
 
     def __init__(self, call: Call) -> None:
         self._stops = StopFilter(call.stops) if call.stops else None
-        self._filters: list[StopFilter | UnwrapFilter | FenceFilter | CallFilter] = []
+        self._filters: list[AnswerFilter | StopFilter | UnwrapFilter | FenceFilter | CallFilter] = []
+        if call.answer_tool is not None:
+            self._filters.append(AnswerFilter(call.answer_tool))
         if self._stops is not None:
             self._filters.append(self._stops)
         if call.answer_key is not None or call.argument_keys:
@@ -289,6 +287,13 @@ class Filters:
         for one in self._filters:
             events = one.feed(events)
         return events
+
+    def feed_whole(self, reply: Reply) -> Reply:
+        if not self._filters:
+            return reply
+        fold = Fold()
+        fold.feed(self.feed(unfold(reply)))
+        return fold.reply()
 
 
 @asynccontextmanager

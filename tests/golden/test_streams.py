@@ -24,6 +24,7 @@ from proxy.apis.chat.stream import ChatStream
 from proxy.apis.openai_error import render_error
 from proxy.bedrock.eventstream import Decoder, Frame, encode_frame
 from proxy.errors import ProxyError, UpstreamError
+from proxy.exchange import Filters
 from proxy.families import FAMILIES, StreamReader
 from proxy.neutral.events import (
     ArgumentsDelta,
@@ -67,12 +68,12 @@ def new_reader(case: Path, golden: Any) -> StreamReader:
 
 
 def batches(case: Path, pieces: Iterable[bytes], golden: Any) -> Iterator[list[Event]]:
-    """Through decoder and reader, one batch for each piece. Raises what they raise."""
-    decoder, reader = Decoder(), new_reader(case, golden)
+    """Through decoder, reader and filters, one batch for each piece. Raises what they raise."""
+    decoder, reader, filters = Decoder(), new_reader(case, golden), Filters(golden.call(case / "call.json"))
     for piece in pieces:
         events: list[Event] = []
         reader.feed(decoder.feed(piece), events)
-        yield events
+        yield filters.feed(events)
     decoder.close()
     reader.close()
 
@@ -192,8 +193,9 @@ def test_folded_it_is_the_whole_answer(case: Path, golden: Any) -> None:
     fold = Fold()
     for batch in batches(case, wire(case), golden):
         fold.feed(batch)
-    whole = FAMILIES[case.parts[-3]].parse((case / "whole.json").read_bytes(), golden.call(case / "call.json"))
-    assert fold.reply() == whole
+    call = golden.call(case / "call.json")
+    whole = FAMILIES[case.parts[-3]].parse((case / "whole.json").read_bytes(), call)
+    assert fold.reply() == Filters(call).feed_whole(whole)
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)
@@ -217,13 +219,13 @@ def test_cut_off_after_any_frame_it_is_broken(case: Path, golden: Any) -> None:
 @pytest.mark.parametrize("case", WHOLE, ids=name)
 def test_events_of_a_new_kind_are_told_and_change_nothing(case: Path, golden: Any) -> None:
     news = Frame({":message-type": "event", ":event-type": "brandNew"}, b"{}")
-    reader = new_reader(case, golden)
+    reader, filters = new_reader(case, golden), Filters(golden.call(case / "call.json"))
     events = []
     for frame in wire(case):
         told: list[Event] = []
         reader.feed([news, *Decoder().feed(frame)], told)
         assert repr(told[0]) == "Unrecognised(what=\"event type 'brandNew'\")"
-        events += told[1:]
+        events += filters.feed(told[1:])
     assert events == golden.events(case / "events.jsonl")
 
 

@@ -104,25 +104,18 @@ def refusal(word: str, details: StopDetails | None) -> str | None:
 
 
 def parse(body: bytes, call: Call) -> Reply:
-    """The arguments of the call's answer tool, where it has one, are the text of the answer (see `ClaudeStream`).
-
-    A call that `max_tokens` cut off is given as Bedrock gives it; the finish says that it is not complete.
-    """
+    """A call that `max_tokens` cut off is given as Bedrock gives it; the finish says that it is not complete."""
     try:
         answer = _read(body)
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
     check_guarded(call, answer.guardrail_action)
-    blocks, has_answered = _blocks(answer.content, call)
-    finish = finish_reason(answer.stop_reason, answer.guardrail_action)
-    if has_answered and finish is FinishReason.TOOL_USE and not any(isinstance(block, ToolUse) for block in blocks):
-        finish = FinishReason.STOP
     usage = answer.usage
     details = usage.output_tokens_details or OutputDetails()
     output_tokens = usage.output_tokens or 0
     return Reply(
-        blocks=blocks,
-        finish=finish,
+        blocks=_blocks(answer.content, call),
+        finish=finish_reason(answer.stop_reason, answer.guardrail_action),
         finish_word=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
         usage=Usage(
@@ -145,21 +138,13 @@ def _reasoning(wires: list[WireBlock], output_tokens: int) -> int:
     return estimate_reasoning(output_tokens, sum(len(wire.thinking) for wire in wires), said, is_abridged=True)
 
 
-def _blocks(wires: list[WireBlock], call: Call) -> tuple[list[ReplyBlock], bool]:
-    """(blocks, was the answer tool called)"""
+def _blocks(wires: list[WireBlock], call: Call) -> list[ReplyBlock]:
     blocks: list[ReplyBlock] = []
-    talk: list[ReplyBlock] = []
-    has_answered = False
     for wire in wires:
         if wire.type == "text":
-            (blocks if call.answer_tool is None else talk).append(Text(wire.text))
+            blocks.append(Text(wire.text))
         elif wire.type in REASONING_BLOCKS:
             blocks.append(Reasoning(wire.thinking, wire.signature, wire.data))
-        elif wire.type == "tool_use" and wire.name != call.answer_tool:
-            blocks += talk
-            talk = []
+        elif wire.type == "tool_use":
             blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), wire.arguments))
-        elif wire.type == "tool_use" and not has_answered:
-            has_answered, talk = True, []
-            blocks.append(Text(wire.arguments))
-    return (blocks if has_answered else blocks + talk), has_answered
+    return blocks

@@ -42,7 +42,7 @@ from proxy.neutral.events import (
     Unrecognised,
     UsageReport,
 )
-from proxy.neutral.reply import FinishReason, Usage, estimate_reasoning, estimate_tokens
+from proxy.neutral.reply import Usage, estimate_reasoning, estimate_tokens
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -81,25 +81,17 @@ _BLOCK_KINDS = {"text": BlockKind.TEXT, "tool_use": BlockKind.TOOL_USE} | dict.f
 class ClaudeStream:
     """One per answer. It takes frames as they come and gives the events they make.
 
-    The arguments of the call's answer tool, where it has one, are the text of the answer, the first time that it is called.
-    A model that talks beside such an answer has its talk left out: the client asked for JSON. So talk waits, until another
-    tool is called or the end has come without an answer.
-
     A call that `max_tokens` cuts off has begun to be told when it breaks off: its arguments stay the text they are, no
     JSON, and the finish says that the answer is not complete. OpenAI's own streams do the same.
     """
 
     __slots__ = (
-        "_answer_tool",
         "_asked",
-        "_calls",
         "_given",
         "_guardrail_action",
-        "_has_answered",
         "_has_arguments",
         "_has_thought",
         "_index",
-        "_is_answering",
         "_is_ignored",
         "_names",
         "_open",
@@ -107,7 +99,6 @@ class ClaudeStream:
         "_reasoning_size",
         "_stop_details",
         "_stop_sequence",
-        "_talk",
         "_trace",
         "_usage",
         "_word",
@@ -117,21 +108,15 @@ class ClaudeStream:
     def __init__(self, call: Call) -> None:
         self._asked = call
         self._names = call.names
-        self._answer_tool = call.answer_tool
         self._usage = Usage()
         self._output_size = self._reasoning_size = 0
         self._open: BlockKind | None = None
-        self._calls = 0
         self._index = -1
         self._is_ignored = False
-        """The block at the index is of a kind that is left out, or a second answer."""
+        """The block at the index is of a kind that is left out."""
         self._given = ""
         """The arguments that stood in the start of the block."""
         self._has_arguments = self._has_thought = False
-        self._is_answering = False
-        self._has_answered = False
-        self._talk: list[list[str]] = []
-        """The pieces of each block that waits."""
         self._word: str | None = None
         self._stop_sequence: str | None = None
         self._stop_details: StopDetails | None = None
@@ -158,13 +143,10 @@ class ClaudeStream:
             if event.type != "content_block_delta" or delta is None:
                 self._rare(event, inner, out)
             elif delta.type == "text_delta":
-                if self._open is not BlockKind.TEXT or self._is_answering:
-                    self._start(BlockKind.TEXT, out)
+                if self._open is not BlockKind.TEXT:
+                    self._start(BlockStart(BlockKind.TEXT), out)
                 self._output_size += len(delta.text)
-                if self._answer_tool is None:
-                    out.append(TextDelta(delta.text))
-                else:
-                    self._talk[-1].append(delta.text)
+                out.append(TextDelta(delta.text))
             else:
                 self._delta(event.index, delta, out)
 
@@ -225,20 +207,20 @@ class ClaudeStream:
                 self._output_size += len(delta.partial_json)
                 if index == self._index and self._is_ignored:
                     return
-                if index != self._index or (self._open is not BlockKind.TOOL_USE and not self._is_answering):
+                if index != self._index or self._open is not BlockKind.TOOL_USE:
                     raise UpstreamBroken("Bedrock sent the arguments of a tool without the call.")
                 if delta.partial_json:
                     self._has_arguments = True
-                    self._say(delta.partial_json, out)
+                    out.append(ArgumentsDelta(delta.partial_json))
             case "thinking_delta":
                 if self._open is not BlockKind.REASONING:
-                    self._start(BlockKind.REASONING, out)
+                    self._start(BlockStart(BlockKind.REASONING), out)
                 self._output_size += len(delta.thinking)
                 self._reasoning_size += len(delta.thinking)
                 out.append(ReasoningDelta(delta.thinking))
             case "signature_delta":
                 if self._open is not BlockKind.REASONING:
-                    self._start(BlockKind.REASONING, out)
+                    self._start(BlockStart(BlockKind.REASONING), out)
                 out.append(ReasoningSeal(signature=delta.signature))
             case other:
                 out.append(Unrecognised(f"Claude delta {other!r}"))
@@ -255,64 +237,33 @@ class ClaudeStream:
         self._output_size += len(block.text) + len(block.thinking)
         self._reasoning_size += len(block.thinking)
         if kind is BlockKind.TOOL_USE:
-            self._call(block, out)
+            self._start(BlockStart(kind, block.id, self._names.to_client(block.name)), out)
+            self._has_arguments = False
+            self._given = block.arguments
             return
-        self._start(kind, out)
+        self._start(BlockStart(kind), out)
         if kind is BlockKind.TEXT and block.text:
-            if self._answer_tool is None:
-                out.append(TextDelta(block.text))
-            else:
-                self._talk[-1].append(block.text)
+            out.append(TextDelta(block.text))
         elif kind is BlockKind.REASONING:
             if block.thinking:
                 out.append(ReasoningDelta(block.thinking))
             if block.signature or block.data:
                 out.append(ReasoningSeal(block.signature, block.data))
 
-    def _call(self, block: WireBlock, out: list[Event]) -> None:
+    def _start(self, start: BlockStart, out: list[Event]) -> None:
         self._stop_block(out)
-        self._has_arguments = False
-        self._given = block.arguments
-        if block.name == self._answer_tool:
-            self._is_ignored = self._has_answered
-            if not self._has_answered:
-                self._has_answered = self._is_answering = True
-                self._talk = []
-                self._open = BlockKind.TEXT
-                out.append(BlockStart(BlockKind.TEXT))
-            return
-        self._release_talk(out)
-        self._calls += 1
-        self._open = BlockKind.TOOL_USE
-        out.append(BlockStart(BlockKind.TOOL_USE, block.id, self._names.to_client(block.name)))
-
-    def _say(self, arguments: str, out: list[Event]) -> None:
-        out.append(TextDelta(arguments) if self._is_answering else ArgumentsDelta(arguments))
-
-    def _start(self, kind: BlockKind, out: list[Event]) -> None:
-        self._stop_block(out)
-        self._open = kind
-        self._has_thought = self._has_thought or kind is BlockKind.REASONING
-        if kind is BlockKind.TEXT and self._answer_tool is not None:
-            self._talk.append([])
-        else:
-            out.append(BlockStart(kind))
-
-    def _release_talk(self, out: list[Event]) -> None:
-        for pieces in self._talk:
-            out += [BlockStart(BlockKind.TEXT), TextDelta("".join(pieces)), BlockStop()]
-        self._talk = []
+        self._open = start.kind
+        self._has_thought = self._has_thought or start.kind is BlockKind.REASONING
+        out.append(start)
 
     def _stop_block(self, out: list[Event]) -> None:
         kind, self._open = self._open, None
-        if kind is None or (kind is BlockKind.TEXT and self._answer_tool is not None and not self._is_answering):
-            return
-        if not self._has_arguments and (kind is BlockKind.TOOL_USE or self._is_answering):
+        if kind is BlockKind.TOOL_USE and not self._has_arguments:
             # No delta at all stands for no arguments, or for those that came with the start.
             self._output_size += len(self._given)
-            self._say(self._given, out)
-        self._is_answering = False
-        out.append(BlockStop())
+            out.append(ArgumentsDelta(self._given))
+        if kind is not None:
+            out.append(BlockStop())
 
     def _count(self, wire: WireUsage | None, metrics: Metrics | None) -> None:
         """Counts are cumulative, and some stand in only one of the places: the largest is the truth."""
@@ -339,13 +290,9 @@ class ClaudeStream:
         if self._word is None:
             raise UpstreamBroken("Bedrock's stream ended without a stop reason.")
         self._stop_block(out)
-        if not self._has_answered:
-            self._release_talk(out)
         self.is_ended = True
         out.append(UsageReport(self._counted(self._usage.output_tokens)))
         reason = finish_reason(self._word, self._guardrail_action)
-        if reason is FinishReason.TOOL_USE and self._has_answered and not self._calls:
-            reason = FinishReason.STOP
         refused = refusal(self._word, self._stop_details)
         out.append(Finish(reason, self._word, self._stop_sequence, self._trace, refused))
 

@@ -186,28 +186,15 @@ def redacted(blob: bytes) -> str:
 
 
 def _blocks(content: list[_Block], call: Call) -> list[ReplyBlock]:
-    """Text in front of the call that is the answer is no part of it; after the answer nothing is."""
     blocks: list[ReplyBlock] = []
-    held: list[ReplyBlock] = []
-    has_answer = False
     for block in content:
-        for part in _texts(block):
-            if part.text is not None:
-                (blocks if call.answer_tool is None else held).append(Text(part.text))
+        blocks += [Text(part.text) for part in _texts(block) if part.text is not None]
         if (reasoning := block.reasoning_content) is not None:
             blocks.append(_reasoning(reasoning))
-        use = block.tool_use
-        if use is None or use.type == SERVER_TOOL:
-            continue
-        arguments = bytes(use.input).decode() or "{}"
-        if use.name != call.answer_tool:
-            blocks += held
-            held = []
+        if (use := block.tool_use) is not None and use.type != SERVER_TOOL:
+            arguments = bytes(use.input).decode() or "{}"
             blocks.append(ToolUse(use.tool_use_id, call.names.to_client(use.name), arguments))
-        elif not has_answer:
-            has_answer, held = True, []
-            blocks.append(Text(arguments))
-    return blocks if has_answer else blocks + held
+    return blocks
 
 
 def _reasoning(wire: WireReasoning) -> Reasoning:

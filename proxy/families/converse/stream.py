@@ -92,13 +92,10 @@ class ConverseStream:
         "_additional",
         "_call",
         "_finished",
-        "_has_answer",
         "_has_arguments",
         "_has_calls",
         "_has_text",
-        "_held",
         "_index",
-        "_is_answer",
         "_is_ignored",
         "_is_sealed",
         "_is_stopped",
@@ -117,10 +114,8 @@ class ConverseStream:
         self._index = -1
         self._open: BlockKind | None = None
         self._is_ignored = False  # the block at the index is of a kind that is left out
-        self._is_answer = False  # the open text is the arguments of the answer tool
-        self._has_answer = self._has_arguments = self._has_calls = self._has_text = False
+        self._has_arguments = self._has_calls = self._has_text = False
         self._is_sealed = False  # a thought is
-        self._held: list[Event] = []  # text that is the answer only if no call of the answer tool follows
         self._is_stopped = False
         self._finished: Finish | None = None  # that waits for the trace of a guardrail
         self.is_ended = False
@@ -188,20 +183,9 @@ class ConverseStream:
             for what in [what for what, value in others.items() if value is not None]:
                 self._is_ignored = True
                 out.append(Unrecognised(f"Converse block {what!r}"))
-        elif use.name != self._call.answer_tool:
-            self._release(out)
-            self._has_calls, self._has_arguments = True, False
-            self._open = BlockKind.TOOL_USE
-            out.append(BlockStart(BlockKind.TOOL_USE, use.tool_use_id, self._call.names.to_client(use.name)))
-        elif self._has_answer:
-            # A model that gives its answer twice has been understood the first time.
-            self._is_ignored = True
         else:
-            self._held = []
-            self._has_answer = self._has_text = self._is_answer = True
-            self._has_arguments = False
-            self._open = BlockKind.TEXT
-            out.append(BlockStart(BlockKind.TEXT))
+            self._has_calls, self._has_arguments = True, False
+            self._open_block(BlockStart(BlockKind.TOOL_USE, use.tool_use_id, self._call.names.to_client(use.name)), out)
 
     def _delta(self, payload: _Payload, frame: Frame, out: list[Event]) -> None:
         delta = payload.delta
@@ -224,27 +208,24 @@ class ConverseStream:
     def _text(self, text: str, out: list[Event]) -> None:
         if self._open is not BlockKind.TEXT:
             self._stop_block(out)
-        if self._call.answer_tool is not None:
-            out = self._held
-        if self._open is not BlockKind.TEXT:
-            self._open_block(BlockKind.TEXT, out)
+            self._open_block(BlockStart(BlockKind.TEXT), out)
         if text:
             self._output_size += len(text)
             self._has_text = self._has_text or not text.isspace()
             out.append(TextDelta(text))
 
     def _arguments(self, text: str, out: list[Event]) -> None:
-        if self._open is not BlockKind.TOOL_USE and not self._is_answer:
+        if self._open is not BlockKind.TOOL_USE:
             raise UpstreamBroken("Bedrock sent the arguments of a tool without the call.")
         if text:
             self._has_arguments = True
             self._output_size += len(text)
-            out.append(TextDelta(text) if self._is_answer else ArgumentsDelta(text))
+            out.append(ArgumentsDelta(text))
 
     def _reasoning(self, delta: _ReasoningDelta, out: list[Event]) -> None:
         if self._open is not BlockKind.REASONING:
             self._stop_block(out)
-            self._open_block(BlockKind.REASONING, out)
+            self._open_block(BlockStart(BlockKind.REASONING), out)
         if delta.text:
             self._output_size += len(delta.text)
             self._reasoning_size += len(delta.text)
@@ -253,25 +234,18 @@ class ConverseStream:
             self._is_sealed = True
             out.append(ReasoningSeal(delta.signature or "", redacted(delta.redacted_content or b"")))
 
-    def _open_block(self, kind: BlockKind, out: list[Event]) -> None:
-        self._open = kind
-        out.append(BlockStart(kind))
+    def _open_block(self, start: BlockStart, out: list[Event]) -> None:
+        self._open = start.kind
+        out.append(start)
 
     def _stop_block(self, out: list[Event]) -> None:
         if self._open is None:
             self._is_ignored = False
             return
-        is_tool = self._open is BlockKind.TOOL_USE or self._is_answer
-        if is_tool and not self._has_arguments:
-            out.append(TextDelta("{}") if self._is_answer else ArgumentsDelta("{}"))
-        if self._open is BlockKind.TEXT and self._call.answer_tool is not None and not self._is_answer:
-            out = self._held
-        self._open, self._is_answer = None, False
+        if self._open is BlockKind.TOOL_USE and not self._has_arguments:
+            out.append(ArgumentsDelta("{}"))
+        self._open = None
         out.append(BlockStop())
-
-    def _release(self, out: list[Event]) -> None:
-        out += self._held
-        self._held = []
 
     def _finish(self, payload: _Payload, out: list[Event]) -> None:
         if payload.stop_reason is None:
@@ -279,8 +253,6 @@ class ConverseStream:
         if self._is_stopped:
             raise UpstreamBroken("Bedrock's stream ended twice.")
         self._stop_block(out)
-        if not self._has_answer:
-            self._release(out)
         reason = finish_reason(payload.stop_reason, has_text=self._has_text, has_calls=self._has_calls)
         self._is_stopped = True
         self._additional = payload.additional_model_response_fields

@@ -9,6 +9,7 @@ import pytest
 from proxy.bedrock.eventstream import Frame
 from proxy.emulator import claude_rules
 from proxy.emulator.models import read_catalog
+from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.claude import FAMILY
 from proxy.jsonio import decode, encode
@@ -65,7 +66,7 @@ class Claude:
         """What is read of an answer that came whole."""
         usage = {"input_tokens": 9, "output_tokens": 5}
         answer = {"type": "message", "content": content, "stop_reason": stop_reason, "usage": usage}
-        return FAMILY.parse(encode(answer), call)
+        return Filters(call).feed_whole(FAMILY.parse(encode(answer), call))
 
     def streamed(
         self, content: list[dict[str, Any]], call: Call, stop_reason: str = "tool_use", *, size: int = 3, at: int = 0
@@ -80,6 +81,7 @@ class Claude:
         reader = FAMILY.reader(call)
         events: list[Event] = []
         reader.feed([self.frame(one) for one in inner], events)
+        events = Filters(call).feed(events)
         reader.close()
         return events
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import UpstreamBroken
+from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.claude.stream import ClaudeStream
 from proxy.families.tool_names import ToolNames, safe
@@ -157,7 +158,7 @@ def events_of(claude: Any, asked: Call, *inner: Any) -> list[Any]:
     reader = ClaudeStream(asked)
     events: list[Any] = []
     reader.feed([claude.frame(one) for one in inner], events)
-    return events
+    return Filters(asked).feed(events)
 
 
 def start(block: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pytest
 from proxy import jsonio
 from proxy.bedrock.eventstream import Decoder
 from proxy.errors import InvalidRequest, ProxyError
+from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.converse import FAMILY
 from proxy.families.tool_names import ToolNames
@@ -100,7 +101,7 @@ def test_an_answer_becomes_a_reply(path: Path, converse: Any) -> None:
             FAMILY.parse(body, call_of(case))
         assert type(raised.value).__name__ == case["error"]
     else:
-        assert FAMILY.parse(body, call_of(case)) == converse.reply(case["reply"])
+        assert Filters(call_of(case)).feed_whole(FAMILY.parse(body, call_of(case))) == converse.reply(case["reply"])
 
 
 def cuts(frames: list[bytes]) -> Iterator[list[bytes]]:
@@ -123,12 +124,14 @@ def test_frames_become_events_however_they_are_cut(path: Path, converse: Any) ->
     frames = [converse.frame(kind, payload, next(padding)) for kind, payload in case["frames"]]
     expected = converse.events(case["events"])
     for pieces in cuts(frames):
-        reader, decoder = FAMILY.reader(call_of(case)), Decoder()
+        reader, decoder, filters = FAMILY.reader(call_of(case)), Decoder(), Filters(call_of(case))
         events: list[Event] = []
         error = ""
         try:
             for piece in pieces:
-                reader.feed(decoder.feed(piece), events)
+                read: list[Event] = []
+                reader.feed(decoder.feed(piece), read)
+                events += filters.feed(read)
             decoder.close()
             reader.close()
         except ProxyError as raised:
