@@ -35,8 +35,8 @@ from proxy.emulator.script import Script
 from proxy.emulator.settings import Settings
 from proxy.emulator.signature import redact, sign_thinking
 from proxy.errors import InvalidRequest, ProxyError
-from proxy.exchange import Filters
 from proxy.families import FAMILIES, Call
+from proxy.filters import Filters
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Reasoning
 from proxy.neutral.fold import Fold

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from proxy.apis.chat.reply import Envelope, render
-from proxy.exchange import Filters
 from proxy.families import FAMILIES
+from proxy.filters import Filters
 from proxy.jsonio import decode, encode
 
 HERE = Path(__file__).parent

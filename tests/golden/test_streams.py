@@ -24,8 +24,8 @@ from proxy.apis.chat.stream import ChatStream
 from proxy.apis.openai_error import render_error
 from proxy.bedrock.eventstream import Decoder, Frame, encode_frame
 from proxy.errors import ProxyError, UpstreamError
-from proxy.exchange import Filters
 from proxy.families import FAMILIES, StreamReader
+from proxy.filters import Filters
 from proxy.neutral.events import (
     ArgumentsDelta,
     BlockKind,

@@ -9,9 +9,9 @@ import pytest
 from proxy.bedrock.eventstream import Frame
 from proxy.emulator import claude_rules
 from proxy.emulator.models import read_catalog
-from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.claude import FAMILY
+from proxy.filters import Filters
 from proxy.jsonio import decode, encode
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.blocks import Block, Text

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from proxy.errors import UpstreamBroken
-from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.claude.stream import ClaudeStream
 from proxy.families.tool_names import ToolNames, safe
+from proxy.filters import Filters
 from proxy.jsonio import decode, encode
 from proxy.neutral.blocks import Reasoning, Text, ToolUse
 from proxy.neutral.events import (

@@ -19,10 +19,10 @@ import pytest
 from proxy import jsonio
 from proxy.bedrock.eventstream import Decoder
 from proxy.errors import InvalidRequest, ProxyError
-from proxy.exchange import Filters
 from proxy.families import Call
 from proxy.families.converse import FAMILY
 from proxy.families.tool_names import ToolNames
+from proxy.filters import Filters
 from proxy.neutral.adaptations import Adaptations
 from proxy.neutral.events import Event
 from proxy.neutral.fold import Fold
