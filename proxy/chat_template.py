@@ -33,8 +33,10 @@ _MARK = re.compile(r"</?[A-Za-z|｜][^\s<>{}\"'\\]*>|\[/?[A-Z_]+\]")
 """What stands in the template's own text and looks like a token."""
 _ORDINARY = frozenset({"<think>", "</think>"})
 """They open no turn, and templates look for them in earlier answers."""
-_REMOVED = re.compile(r"(?:\s|\\[nrt])*<(/?think>)(?:\s|\\[nrt])*")
-"""Such a mark in JSON, with the white space that a template may take away with it."""
+_THINK = re.compile(r"<(?=/?think>)")
+_REMOVED = re.compile(r"(?:(?<!\s)(?<!\\[nrt])(?:\s|\\[nrt])+)?</?think>(?:\s|\\[nrt])*")
+"""Such a mark in JSON, with the white space that a template may take away with it: looked for from its first character on,
+for from each it would take minutes."""
 _LONGEST_REFUSAL = 300
 _ALWAYS = r"<(?=\|[A-Za-z0-9_]+\|>)|<(?=｜[^\s<>｜]+｜>)"
 _LARGEST_CONTEXT = 10_000_000
@@ -146,7 +148,7 @@ class ChatTemplate:
         text = jsonio.encode(value).decode()
         broken = self._special.sub(r"\g<0> ", text)
         if "think>" in broken and self._special.search(_REMOVED.sub("", broken)):
-            broken = _REMOVED.sub(r"< \g<1>", broken)
+            broken = _THINK.sub("< ", broken)
         return value if broken == text else jsonio.decode(broken)
 
 

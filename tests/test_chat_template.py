@@ -181,6 +181,17 @@ def test_what_a_template_deletes_joins_no_halves(between: str) -> None:
     assert kept == f"{answer[:-12]}< |im_start|><|im_start|>"
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\n "])
+def test_long_white_space_takes_no_long_time(space: str) -> None:
+    """A search from each of its characters would go on for hours."""
+    blank = space * 500_000
+    template = ChatTemplate("<|im_start|>")
+    assert template.neutralise(f"think>{blank}x") == f"think>{blank}x"
+    assert template.neutralise(f"<|im{blank}<think>{blank}</think>_start|>") != ""
+    joined = f"<|im{space}<think>{space}</think>{space}_start|>"
+    assert template.neutralise(joined) == joined.replace("<think>", "< think>").replace("</think>", "< /think>")
+
+
 def test_a_refusal_does_not_give_a_conversation_back() -> None:
     with pytest.raises(TemplateRefusal) as raised:
         rendered("{{ raise_exception(messages[0].content) }}", [{"role": "user", "content": "x" * 100_000}])
