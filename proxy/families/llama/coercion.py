@@ -21,6 +21,7 @@ from proxy.schemas.kinds import ALL, own_kinds
 
 _MOST_STEPS = 200
 """Of taking one place's unions apart. A schema made for it could take for ever."""
+_LONGEST_REFERENCE = 1_000
 _DEEPEST = 64
 _LONGEST_NUMBER = 300
 _WORDS: Mapping[str, bool] = {"true": True, "false": False}
@@ -81,10 +82,13 @@ def _taken_apart(schema: Any, root: Any) -> list[Alternative] | None:
         return [[schema]]
     out: list[Alternative] = []
     rest: list[tuple[Alternative, list[Any]]] = [([], [schema])]
-    for _ in range(_MOST_STEPS):
+    for left in range(_MOST_STEPS, 0, -1):
         if not rest:
             return out
         done, todo = rest.pop()
+        # Each takes a step at least, and lists of them are not to be copied for nothing.
+        if len(rest) + len(todo) > left:
+            return None
         if not todo:
             out.append(done)
             continue
@@ -99,6 +103,8 @@ def _taken_apart(schema: Any, root: Any) -> list[Alternative] | None:
                 todo.append(_resolved(node["$ref"], root))
             unions = [union for union in (_listed(node, "anyOf"), _listed(node, "oneOf")) if union]
         if unions:
+            if len(unions[0]) + len(todo) > left:
+                return None
             others = [{"anyOf": union} for union in unions[1:]]
             rest += [(done, [branch, *others, *todo]) for branch in unions[0]]
         else:
@@ -108,7 +114,7 @@ def _taken_apart(schema: Any, root: Any) -> list[Alternative] | None:
 
 def _resolved(reference: str, root: Any) -> Any:
     """What the reference leads to, or True, which says nothing."""
-    if not reference.startswith("#") or reference[1:2] not in ("", "/"):
+    if not reference.startswith("#") or reference[1:2] not in ("", "/") or len(reference) > _LONGEST_REFERENCE:
         return True
     found = root
     for _, step in trail(root, reference[1:]):

@@ -122,6 +122,9 @@ def test_schemas_without_end_are_not_followed_without_end() -> None:
         {"allOf": [{"$ref": "#"}] * 40},
         {"anyOf": [INTEGER] * 1000},
         {"type": "integer", "allOf": [{"anyOf": union} for _ in range(20)]},
+        # As many as a request can hold, and none of them to be copied for each of the others.
+        {"allOf": [{"anyOf": [INTEGER] * 1_000_000}, *[INTEGER] * 1_000_000]},
+        {"anyOf": [{"$ref": f"#{'/a' * 1_000_000}"}] * 190, "a": INTEGER},
     ):
         assert Shape(schema).takes("string")
         assert coerce("5", Shape(schema)) == "5"
