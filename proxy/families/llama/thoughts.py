@@ -17,9 +17,18 @@ from proxy.families.call import Call
 from proxy.families.llama import reply
 from proxy.families.llama.answer import Expected
 from proxy.families.llama.stream import LlamaStream
-from proxy.neutral.events import BlockKind, BlockStart, BlockStop, Event, ReasoningDelta, TextDelta, UsageReport
+from proxy.neutral.events import (
+    ArgumentsDelta,
+    BlockKind,
+    BlockStart,
+    BlockStop,
+    Event,
+    ReasoningDelta,
+    TextDelta,
+    UsageReport,
+)
 from proxy.neutral.fold import Fold
-from proxy.neutral.reply import Reply, Usage, estimate_tokens
+from proxy.neutral.reply import Reply, Usage, estimate_reasoning
 from proxy.neutral.unfold import unfold
 
 BEGIN, END = "<think>", "</think>"
@@ -84,7 +93,7 @@ class _State(Enum):
 class Thoughts:
     """`feed` it the events of one answer: to `out` they come with the text that is thoughts as reasoning."""
 
-    __slots__ = ("_held", "_is_open", "_size", "_state")
+    __slots__ = ("_answer_size", "_held", "_is_open", "_size", "_state")
 
     def __init__(self, told: Thinking) -> None:
         self._state = _State.THINKING if told.is_begun else _State.BEFORE
@@ -92,13 +101,15 @@ class Thoughts:
         """Text that cannot be told yet."""
         self._is_open = False
         """Has a block of reasoning begun?"""
-        self._size = 0
+        self._size = self._answer_size = 0
 
     def feed(self, events: list[Event], out: list[Event]) -> None:
         for event in events:
             if isinstance(event, UsageReport):
                 out.append(UsageReport(self.count(event.usage)))
             elif self._state is _State.DONE:
+                if isinstance(event, TextDelta | ArgumentsDelta):
+                    self._answer_size += len(event.text)
                 out.append(event)
             elif isinstance(event, TextDelta):
                 self._read(event.text, out)
@@ -107,13 +118,14 @@ class Thoughts:
             elif isinstance(event, BlockStart) and event.kind is BlockKind.TEXT:
                 pass  # it is begun again as what it turns out to be
             else:
-                if isinstance(event, BlockStart):
-                    self._close(out)
+                if isinstance(event, BlockStart):  # of a call, and no text before it
+                    self._state = _State.DONE
                 out.append(event)
 
     def count(self, usage: Usage) -> Usage:
         """Bedrock does not count thoughts by themselves."""
-        return replace(usage, reasoning_tokens=min(usage.output_tokens, estimate_tokens(self._size)))
+        tokens = estimate_reasoning(usage.output_tokens, self._size, self._answer_size, is_abridged=False)
+        return replace(usage, reasoning_tokens=tokens)
 
     def _read(self, text: str, out: list[Event]) -> None:
         text, self._held = self._held + text, ""
@@ -157,6 +169,7 @@ class Thoughts:
 
     def _answer(self, text: str, out: list[Event]) -> None:
         self._state = _State.DONE
+        self._answer_size += len(text)
         out += [BlockStart(BlockKind.TEXT), TextDelta(text)]
 
     def _close(self, out: list[Event]) -> None:

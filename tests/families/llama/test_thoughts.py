@@ -91,6 +91,21 @@ def test_thoughts_are_reasoning(case: str) -> None:
     assert streamed(call, text) == reply
 
 
+def test_thoughts_have_their_share_of_the_count() -> None:
+    call, _ = built(BEFORE)
+    assert whole(call, f"<think>{'a' * 60}</think>{'b' * 30}").usage.reasoning_tokens == 6
+    assert whole(call, f"<think>{'a' * 600}</think>{'b' * 300}").usage.reasoning_tokens == 6
+    call, _ = built(BEFORE, tools=[Tool("look", "tools[0]")])
+    asked = '<tool_call>{"name": "look", "arguments": {"at":"' + "b" * 51 + '"}}</tool_call>'
+    assert whole(call, f"<think>{'a' * 120}</think>{asked}").usage.reasoning_tokens == 6
+
+
+def test_a_call_without_thoughts() -> None:
+    call, _ = built(BEFORE, tools=[Tool("look", "tools[0]")])
+    (use,) = whole(call, '<tool_call>{"name": "look", "arguments": {}}</tool_call>').blocks
+    assert isinstance(use, ToolUse)
+
+
 def test_calls_behind_thoughts() -> None:
     call, _ = built(BEFORE, tools=[Tool("look", "tools[0]")])
     text = '<think>\nI look.\n</think>\n\n<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
@@ -112,7 +127,7 @@ def test_an_answer_that_is_ended_early_counts_its_thoughts() -> None:
     reader.feed([Frame({":message-type": "event", ":event-type": "chunk"}, chunk)], events)
     assert events == [BlockStart(BlockKind.REASONING), ReasoningDelta("Hm. " * 10)]
     usage = reader.usage_so_far()
-    assert (usage.output_tokens, usage.reasoning_tokens) == (40, 10)
+    assert (usage.output_tokens, usage.reasoning_tokens) == (40, 40)
 
 
 def test_llamas_own_prompts_expect_no_thoughts() -> None:
