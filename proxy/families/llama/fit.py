@@ -143,19 +143,21 @@ def _with_text_arguments(wire: dict[str, Any]) -> dict[str, Any]:
 def _one_by_one(said: Sequence[Said]) -> _Form:
     """Each call in a message of its own, with its result behind it."""
     form = _Form([])
-    results: dict[str, list[Said]] = {}
+    told: set[int] = set()
     for at, one in enumerate(said):
         if len(one.calls) > 1:
             form.changes.append((f"{one.param}.tool_calls", "one-by-one", "This model makes one call at a time."))
-            results = {call["id"]: [] for call in one.calls}
-            behind = takewhile(lambda other: other.role == TOOL, said[at + 1 :])
-            for result in behind:
-                results.get(result.wire["tool_call_id"], []).append(result)
+            results: dict[str, list[int]] = {call["id"]: [] for call in one.calls}
+            for behind in takewhile(lambda number: said[number].role == TOOL, range(at + 1, len(said))):
+                results.get(said[behind].wire["tool_call_id"], []).append(behind)
             for number, call in enumerate(one.calls):
                 content = "" if number else one.content
                 form.said.append(Said({**one.wire, "content": content, "tool_calls": [call]}, one.param))
-                form.said += results[call["id"]]
-        elif one.role != TOOL or one.wire["tool_call_id"] not in results:
+                answers = results.pop(call["id"], [])
+                form.said += [said[behind] for behind in answers]
+                told.update(answers)
+        elif at not in told:
+            # An id may come again in a later turn, or a result behind other messages.
             form.said.append(one)
     return form
 

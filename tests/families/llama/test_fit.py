@@ -167,6 +167,12 @@ def test_calls_fit(case: str) -> None:
     assert prompt(template, *conversation) == (expected, header)
 
 
+def test_no_result_is_lost_where_calls_go_one_by_one() -> None:
+    again, late = said("tool", "Again", 5, tool_call_id="a"), said("tool", "Late", 6, tool_call_id="b")
+    text, _ = prompt(FIRST, ASKED, TWICE, SUNNY, NEXT, late, CALLED, again)
+    assert [word for word in ("Sunny", "Late", "Again") if text.count(word) != 1] == []
+
+
 def test_a_call_without_arguments_is_told_by_its_name() -> None:
     bare = {"id": "a", "type": "function", "function": {"name": "look", "arguments": {}}}
     names = (
