@@ -166,6 +166,7 @@ def _by_turns(said: Sequence[Said], *, keeps_system: bool) -> _Form:
     """User first, neighbours of one role as one, nobody but the assistant behind a tool."""
     form = _Form([])
     made = form.said
+    texts: list[list[str]] = []
     for one in said:
         is_first = all(other.role == Role.SYSTEM for other in made)
         if one.role == Role.SYSTEM and not (keeps_system and is_first):
@@ -175,16 +176,22 @@ def _by_turns(said: Sequence[Said], *, keeps_system: bool) -> _Form:
             one = Said({"role": str(Role.USER), "content": content}, one.param)
         before = made[-1] if made else None
         if before is not None and before.role == one.role != TOOL and not (before.calls or one.calls):
-            content = f"{before.content}\n\n{one.content}"
-            made[-1] = Said({**before.wire, "content": content}, before.param or one.param)
+            texts[-1].append(one.content)
+            made[-1] = replace(before, param=before.param or one.param)
             continue
         if one.role == Role.USER and before is not None and before.role == TOOL:
             form.changes.append((one.param, "assistant-turn-inserted", "No user can speak behind a tool here."))
             made.append(Said({"role": str(Role.ASSISTANT), "content": PLACEHOLDER}, ""))
+            texts.append([PLACEHOLDER])
         elif one.role == Role.ASSISTANT and is_first:
             form.changes.append((one.param, "user-turn-inserted", "A conversation begins with a user message here."))
             made.append(Said({"role": str(Role.USER), "content": PLACEHOLDER}, ""))
+            texts.append([PLACEHOLDER])
         made.append(one)
+        texts.append([one.content])
+    form.said = [
+        replace(one, wire={**one.wire, "content": "\n\n".join(parts)}) for one, parts in zip(made, texts, strict=True)
+    ]
     return form
 
 

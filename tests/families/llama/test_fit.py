@@ -218,6 +218,12 @@ def test_a_long_conversation_is_tried_as_it_is_alone() -> None:
     assert prompt(BY_TURNS, *[HI] * 2_000)[0].count("Hi") == 2_000
 
 
+def test_neighbours_are_joined_once() -> None:
+    """Joined one after the other, these would take longer than any client waits."""
+    long = said("user", "x" * 9_000, 0)
+    assert len(prompt(BY_TURNS, *[long] * 2_000)[0]) == 2_000 * 9_002 - 2 + len("[user: ]")
+
+
 def test_a_template_that_looks_into_what_is_said_is_believed() -> None:
     picky = "{% for m in messages %}{{ m.content if m.content == 'Hi' else raise_exception('Not Hi') }}{% endfor %}"
     assert prompt(picky, HI) == ("Hi", "")
