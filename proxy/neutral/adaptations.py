@@ -22,7 +22,7 @@ class Adaptations:
 
     def __init__(self, is_strict: bool = False) -> None:
         self.is_strict = is_strict
-        self._items: dict[str, str] = {}
+        self._items: dict[str, dict[str, None]] = {}
 
     def drop(self, param: str, why: str) -> None:
         """The field has no effect on the answer."""
@@ -68,26 +68,25 @@ class Adaptations:
 
     def copy(self) -> Adaptations:
         other = Adaptations(self.is_strict)
-        other._items = dict(self._items)
+        other._items = {param: dict(what) for param, what in self._items.items()}
         return other
 
     def _note(self, param: str, what: str) -> None:
         """Two changes at one place are joined with a plus."""
-        before = self._items.get(param)
-        self._items[param] = what if before in (None, what) else f"{before}+{what}"
+        self._items.setdefault(param, {})[what] = None
 
     def __bool__(self) -> bool:
         return bool(self._items)
 
     def items(self) -> dict[str, str]:
         """param -> what became of it, in order of appearance."""
-        return dict(self._items)
+        return {param: "+".join(what) for param, what in self._items.items()}
 
     def header(self) -> str:
         """`seed=dropped, temperature=1.4->1, messages[2]=moved`: short, ASCII, split by ", " and then by the first "="."""
         parts: list[str] = []
         size = 0
-        for position, (param, what) in enumerate(self._items.items()):
+        for position, (param, what) in enumerate(self.items().items()):
             part = f"{_UNSAFE.sub('?', param)}={_UNSAFE.sub('?', what)}"
             size += len(part) + 2
             if size > _LONGEST_HEADER:

@@ -33,6 +33,14 @@ def test_two_changes_at_one_place_are_both_told() -> None:
     assert adapted.header() == "messages[0]=user-turn-inserted+user-turn-appended, seed=dropped"
 
 
+def test_what_is_said_again_is_told_once() -> None:
+    adapted = Adaptations()
+    for _ in range(3):
+        adapted.change("messages", "merged", "")
+        adapted.change("messages", "moved", "")
+    assert adapted.header() == "messages=merged+moved"
+
+
 def test_items_are_a_copy() -> None:
     adapted = Adaptations()
     adapted.items()["x"] = "y"
