@@ -169,13 +169,14 @@ class Unfolding:
         self._filters = filters
         self._gap_s = gap_s
         self._end_s = end_s
+        self._has_begun = False
         self._first: list[Event] = []
         self._failure: ProxyError | None = None
         """What the last read ended in, to be raised when its events have been given."""
 
     async def begin(self) -> None:
         """Waits for the first event of the answer itself. Raises when it ends, or fails, before that."""
-        while all(isinstance(event, _BESIDE_THE_ANSWER) for event in self._first):
+        while not self._has_begun:
             if self._failure is not None:
                 raise self._failure
             frames = await anext(self._frames, None)
@@ -229,6 +230,8 @@ class Unfolding:
             if not events:
                 raise
             self._failure = error
+        if not self._has_begun:
+            self._has_begun = any(not isinstance(event, _BESIDE_THE_ANSWER) for event in events)
         if not self._filters:
             return events
         was_done = self._filters.is_done

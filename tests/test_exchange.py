@@ -310,6 +310,14 @@ async def test_an_unreadable_frame_behind_text_that_is_held_back(router, make):
         await texts(unfolding)
 
 
+async def test_an_answer_has_begun_when_its_text_is_held_back(router, make):
+    """What does not come any more is missed in its middle, and not waited for as for a first event."""
+    router.post().mock(return_value=streamed(Body([chunk("<")], is_endless=True)))
+    unfolding = await make(stops=("<end>",), gap_s=0.01).open()
+    with pytest.raises(UpstreamTimeout, match="in the middle"):
+        await texts(unfolding)
+
+
 @pytest.mark.parametrize("pieces", [["Hello STOP and more"], ["Hello ST", "OP and more"], list("Hello STOP and more")])
 async def test_a_stop_ends_the_answer_and_the_call(router, make, pieces):
     def body() -> Body:
