@@ -30,8 +30,8 @@ class _Fate(Enum):
 class AnswerFilter:
     """Events in, events out: the arguments of the tool's first call are the text of the answer; a second call is left out.
 
-    What the model says beside such an answer is left out too: the client asked for JSON. So it waits, until another tool is
-    called, or the end has come without an answer.
+    What the model says beside it is left out too, and beside the calls of other tools: the client asked for JSON, and its SDK
+    reads all text as such. So talk waits, until the end has come without an answer or a call.
     """
 
     __slots__ = ("_fate", "_has_answered", "_has_calls", "_held", "_tool")
@@ -70,18 +70,12 @@ class AnswerFilter:
                 out.append(BlockStart(BlockKind.TEXT))
         else:
             self._fate = _Fate.PASSED_ON
-            if start.kind is BlockKind.TOOL_USE:
-                self._has_calls = True
-                self._release(out)
+            self._has_calls = self._has_calls or start.kind is BlockKind.TOOL_USE
             out.append(start)
 
     def _finish(self, finish: Finish, out: list[Event]) -> None:
-        if not self._has_answered:
-            self._release(out)
+        if not self._has_answered and not self._has_calls:
+            out += self._held
         elif finish.reason is FinishReason.TOOL_USE and not self._has_calls:
             finish = replace(finish, reason=FinishReason.STOP)
         out.append(finish)
-
-    def _release(self, out: list[Event]) -> None:
-        out += self._held
-        self._held = []

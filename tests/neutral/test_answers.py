@@ -41,10 +41,10 @@ CASES: dict[str, tuple[list[Event], list[Event]]] = {
     "talk around it": ([*text("One."), *ANSWER, *text("Two."), CALLED], [*SAID, STOPPED]),
     "a thought": ([*THOUGHT, *ANSWER, CALLED], [*THOUGHT, *SAID, STOPPED]),
     "a second one": ([*ANSWER, *call("answer", "{}"), CALLED], [*SAID, STOPPED]),
-    "another tool": ([*text("One."), *call("f", "{}"), CALLED], [*text("One."), *call("f", "{}"), CALLED]),
+    "another tool": ([*text("One."), *call("f", "{}"), *text("Two."), CALLED], [*call("f", "{}"), CALLED]),
     "both": (
         [*text("One."), *ANSWER, *text("Two."), *call("f", "{}"), CALLED],
-        [*SAID, *text("Two."), *call("f", "{}"), CALLED],
+        [*SAID, *call("f", "{}"), CALLED],
     ),
     "none": ([*text("No", "."), *THOUGHT, STOPPED], [*THOUGHT, *text("No", "."), STOPPED]),
     "one that is cut off": ([*ANSWER, CUT], [*SAID, CUT]),
