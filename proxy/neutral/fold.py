@@ -14,6 +14,7 @@ from proxy.neutral.events import (
     ReasoningDelta,
     ReasoningSeal,
     TextDelta,
+    Unrecognised,
     UsageReport,
 )
 from proxy.neutral.reply import Reply, Usage
@@ -24,13 +25,14 @@ _DELTAS = (TextDelta, ReasoningDelta, ArgumentsDelta)
 class Fold:
     """Gathers the events of one answer. `reply` is asked once the reader has said that the stream is whole."""
 
-    __slots__ = ("_blocks", "_finish", "_pieces", "_usage")
+    __slots__ = ("_blocks", "_finish", "_pieces", "_unrecognised", "_usage")
 
     def __init__(self) -> None:
         self._blocks: list[ReplyBlock] = []
         self._pieces: list[list[str]] = []
         self._finish: Finish | None = None
         self._usage = Usage()
+        self._unrecognised: list[str] = []
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -51,6 +53,8 @@ class Fold:
                     self._usage = usage
                 case Finish():
                     self._finish = event
+                case Unrecognised(what):
+                    self._unrecognised.append(what)
 
     def reply(self) -> Reply:
         if self._finish is None:
@@ -68,6 +72,7 @@ class Fold:
             usage=self._usage,
             trace=self._finish.trace,
             refusal=self._finish.refusal,
+            unrecognised=self._unrecognised,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -86,6 +86,8 @@ class Reply:
     """What a guardrail tells of its work, where it was asked to; as the wire has it."""
     refusal: str | None = None
     """The model itself would not answer: why, in its words. With `FILTERED`, beside the text that came before it."""
+    unrecognised: list[str] = field(default_factory=list, compare=False)
+    """What was new, and left out: no part of the answer. As of `Unrecognised`."""
 
     @property
     def text(self) -> str:

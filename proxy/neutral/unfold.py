@@ -13,6 +13,7 @@ from proxy.neutral.events import (
     ReasoningDelta,
     ReasoningSeal,
     TextDelta,
+    Unrecognised,
     UsageReport,
 )
 from proxy.neutral.reply import Reply
@@ -20,7 +21,7 @@ from proxy.neutral.reply import Reply
 
 def unfold(reply: Reply) -> list[Event]:
     """Folded, the events are the reply again."""
-    events: list[Event] = []
+    events: list[Event] = [*map(Unrecognised, reply.unrecognised)]
     for block in reply.blocks:
         if isinstance(block, Text):
             events += [BlockStart(BlockKind.TEXT), TextDelta(block.text)]

@@ -19,6 +19,7 @@ from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.invoke import INTERVENED, check_guarded
 from proxy.neutral.blocks import Reasoning, ReplyBlock, Text, ToolUse
+from proxy.neutral.events import BlockKind, Unrecognised
 from proxy.neutral.reply import FinishReason, Reply, Usage, estimate_reasoning
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
@@ -37,6 +38,9 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
 )
 REASONING_BLOCKS = frozenset({"thinking", "redacted_thinking"})
 """The second has no text that could be read."""
+BLOCK_KINDS = MappingProxyType(
+    {"text": BlockKind.TEXT, "tool_use": BlockKind.TOOL_USE} | dict.fromkeys(REASONING_BLOCKS, BlockKind.REASONING)
+)
 
 
 class OutputDetails(msgspec.Struct):
@@ -53,8 +57,12 @@ class WireUsage(msgspec.Struct):
     output_tokens_details: OutputDetails | None = None
 
 
+class _Kind(msgspec.Struct):
+    type: str
+
+
 class WireBlock(msgspec.Struct):
-    """Whole, or as it stands at its start in a stream."""
+    """Whole, or as it stands at its start in a stream. `read_block` reads it."""
 
     type: str
     text: str = ""
@@ -78,7 +86,7 @@ class StopDetails(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    content: list[WireBlock]
+    content: list[msgspec.Raw]
     usage: WireUsage
     stop_reason: str
     stop_sequence: str | None = None
@@ -88,6 +96,14 @@ class _Answer(msgspec.Struct):
 
 
 _read = msgspec.json.Decoder(_Answer).decode
+_read_kind = msgspec.json.Decoder(_Kind).decode
+_read_block = msgspec.json.Decoder(WireBlock).decode
+
+
+def read_block(wire: msgspec.Raw) -> WireBlock | Unrecognised:
+    """One of a kind that is not known may hold anything. Raises what stands in `jsonio.UNREADABLE`."""
+    kind = _read_kind(wire).type
+    return _read_block(wire) if kind in BLOCK_KINDS else Unrecognised(f"Claude block {kind!r}")
 
 
 def finish_reason(word: str, guardrail_action: str | None) -> FinishReason:
@@ -107,14 +123,16 @@ def parse(body: bytes, call: Call) -> Reply:
     """A call that `max_tokens` cut off is given as Bedrock gives it; the finish says that it is not complete."""
     try:
         answer = _read(body)
+        read = [read_block(wire) for wire in answer.content]
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not a Claude message: {error}") from None
+    blocks = [block for block in read if isinstance(block, WireBlock)]
     check_guarded(call, answer.guardrail_action)
     usage = answer.usage
     details = usage.output_tokens_details or OutputDetails()
     output_tokens = usage.output_tokens or 0
     return Reply(
-        blocks=_blocks(answer.content, call),
+        blocks=_blocks(blocks, call),
         finish=finish_reason(answer.stop_reason, answer.guardrail_action),
         finish_word=answer.stop_reason,
         stop_sequence=answer.stop_sequence,
@@ -123,10 +141,11 @@ def parse(body: bytes, call: Call) -> Reply:
             output_tokens=output_tokens,
             cache_read_tokens=usage.cache_read_input_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
-            reasoning_tokens=details.thinking_tokens or _reasoning(answer.content, output_tokens),
+            reasoning_tokens=details.thinking_tokens or _reasoning(blocks, output_tokens),
         ),
         trace=answer.trace if call.is_traced else None,
         refusal=refusal(answer.stop_reason, answer.stop_details),
+        unrecognised=[block.what for block in read if isinstance(block, Unrecognised)],
     )
 
 
@@ -145,6 +164,6 @@ def _blocks(wires: list[WireBlock], call: Call) -> list[ReplyBlock]:
             blocks.append(Text(wire.text))
         elif wire.type in REASONING_BLOCKS:
             blocks.append(Reasoning(wire.thinking, wire.signature, wire.data))
-        elif wire.type == "tool_use":
+        else:
             blocks.append(ToolUse(wire.id, call.names.to_client(wire.name), wire.arguments))
     return blocks

@@ -20,12 +20,13 @@ from proxy.bedrock.eventstream import Frame
 from proxy.errors import UpstreamBroken
 from proxy.families.call import Call
 from proxy.families.claude.reply import (
-    REASONING_BLOCKS,
+    BLOCK_KINDS,
     OutputDetails,
     StopDetails,
     WireBlock,
     WireUsage,
     finish_reason,
+    read_block,
     refusal,
 )
 from proxy.families.invoke import INTERVENED, Metrics, chunk
@@ -64,7 +65,7 @@ class _Event(msgspec.Struct, gc=False):
     type: str
     index: int = 0
     delta: _Delta | None = None
-    content_block: WireBlock | None = None
+    content_block: msgspec.Raw = msgspec.Raw()
     message: _Message | None = None
     usage: WireUsage | None = None
     metrics: Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
@@ -73,9 +74,6 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _read = msgspec.json.Decoder(_Event).decode
-_BLOCK_KINDS = {"text": BlockKind.TEXT, "tool_use": BlockKind.TOOL_USE} | dict.fromkeys(
-    REASONING_BLOCKS, BlockKind.REASONING
-)
 
 
 class ClaudeStream:
@@ -143,9 +141,11 @@ class ClaudeStream:
             if event.type != "content_block_delta" or delta is None:
                 self._rare(event, inner, out)
             elif delta.type == "text_delta":
-                if self._open is not BlockKind.TEXT:
-                    self._start(BlockStart(BlockKind.TEXT), out)
                 self._output_size += len(delta.text)
+                if self._open is not BlockKind.TEXT:
+                    if self._is_ignored and event.index == self._index:
+                        continue
+                    self._start(BlockStart(BlockKind.TEXT), out)
                 out.append(TextDelta(delta.text))
             else:
                 self._delta(event.index, delta, out)
@@ -178,8 +178,14 @@ class ClaudeStream:
             case "content_block_delta":
                 raise UpstreamBroken("Bedrock sent a Claude delta without its content.")
             case "content_block_start":
+                if not bytes(event.content_block):
+                    raise UpstreamBroken("Bedrock sent the start of a Claude block without the block.")
                 self._index = event.index
-                self._block(event.content_block, out)
+                try:
+                    block = read_block(event.content_block)
+                except jsonio.UNREADABLE as error:
+                    raise UpstreamBroken(f"Bedrock sent a Claude block that cannot be read: {error}") from None
+                self._block(block, out)
             case "content_block_stop":
                 self._stop_block(out)
             case "message_start":
@@ -202,11 +208,11 @@ class ClaudeStream:
                 out.append(Unrecognised(f"Claude event {other!r}"))
 
     def _delta(self, index: int, delta: _Delta, out: list[Event]) -> None:
+        self._output_size += len(delta.partial_json) + len(delta.thinking)
+        if self._is_ignored and index == self._index:
+            return
         match delta.type:
             case "input_json_delta":
-                self._output_size += len(delta.partial_json)
-                if index == self._index and self._is_ignored:
-                    return
                 if index != self._index or self._open is not BlockKind.TOOL_USE:
                     raise UpstreamBroken("Bedrock sent the arguments of a tool without the call.")
                 if delta.partial_json:
@@ -215,7 +221,6 @@ class ClaudeStream:
             case "thinking_delta":
                 if self._open is not BlockKind.REASONING:
                     self._start(BlockStart(BlockKind.REASONING), out)
-                self._output_size += len(delta.thinking)
                 self._reasoning_size += len(delta.thinking)
                 out.append(ReasoningDelta(delta.thinking))
             case "signature_delta":
@@ -225,15 +230,13 @@ class ClaudeStream:
             case other:
                 out.append(Unrecognised(f"Claude delta {other!r}"))
 
-    def _block(self, block: WireBlock | None, out: list[Event]) -> None:
-        if block is None:
-            raise UpstreamBroken("Bedrock sent the start of a Claude block without the block.")
-        kind = _BLOCK_KINDS.get(block.type)
-        self._is_ignored = kind is None
-        if kind is None:
+    def _block(self, block: WireBlock | Unrecognised, out: list[Event]) -> None:
+        self._is_ignored = isinstance(block, Unrecognised)
+        if isinstance(block, Unrecognised):
             self._stop_block(out)
-            out.append(Unrecognised(f"Claude block {block.type!r}"))
+            out.append(block)
             return
+        kind = BLOCK_KINDS[block.type]
         self._output_size += len(block.text) + len(block.thinking)
         self._reasoning_size += len(block.thinking)
         if kind is BlockKind.TOOL_USE:

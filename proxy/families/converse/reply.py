@@ -78,9 +78,15 @@ class _Block(msgspec.Struct, rename="camel"):
     reasoning_content: WireReasoning | None = None
     citations_content: _Citing | None = None
 
+    @property
+    def is_known(self) -> bool:
+        use = self.tool_use
+        others = (self.text, self.reasoning_content, self.citations_content)
+        return any(other is not None for other in others) or (use is not None and use.type != SERVER_TOOL)
+
 
 class _Message(msgspec.Struct):
-    content: list[_Block]
+    content: list[msgspec.Raw]
 
 
 class _Output(msgspec.Struct):
@@ -97,15 +103,17 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 
 _read = msgspec.json.Decoder(_Answer).decode
+_read_block = msgspec.json.Decoder(_Block).decode
 
 
 def parse(body: bytes, call: Call) -> Reply:
     """Raises `UpstreamBroken` for what is no answer, `ModelFailed` for one that the model spoilt."""
     try:
         answer = _read(body)
+        content = [_read_block(wire) for wire in answer.output.message.content]
     except jsonio.UNREADABLE as error:
         raise UpstreamBroken(f"Bedrock's answer is not one of Converse: {error}") from None
-    blocks = _blocks(answer.output.message.content, call)
+    blocks = _blocks(content, call)
     return Reply(
         blocks=blocks,
         finish=finish_reason(
@@ -119,10 +127,19 @@ def parse(body: bytes, call: Call) -> Reply:
             answer.usage,
             answer.additional_model_response_fields,
             answer.service_tier,
-            _shown(answer.output.message.content),
+            _shown(content),
         ),
         trace=answer.trace if call.is_traced else None,
+        unrecognised=[
+            f"Converse block {_what(wire, block)!r}"
+            for wire, block in zip(answer.output.message.content, content, strict=True)
+            if not block.is_known
+        ],
     )
+
+
+def _what(wire: msgspec.Raw, block: _Block) -> str:
+    return SERVER_TOOL if block.tool_use is not None else ", ".join(jsonio.decode(wire))
 
 
 def finish_reason(word: str, *, has_text: bool, has_calls: bool) -> FinishReason:

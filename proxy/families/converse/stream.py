@@ -195,6 +195,7 @@ class ConverseStream:
             self._stop_block(out)
             self._index = payload.content_block_index
         if self._is_ignored:
+            self._output_size += len(delta.tool_use.input) if delta.tool_use is not None else 0
             return
         if delta.text is not None:
             self._text(delta.text, out)

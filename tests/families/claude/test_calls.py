@@ -99,19 +99,13 @@ CASES: dict[str, tuple[Call, list[dict[str, Any]], list[Any], FinishReason]] = {
     "talk before another call": (
         BY_TOOL,
         [text("First"), call("a"), text("and then")],
-        [Text("First"), ToolUse("a", "weather", "{}"), Text("and then")],
+        [ToolUse("a", "weather", "{}")],
         FinishReason.TOOL_USE,
     ),
     "an answer and another call": (
         BY_TOOL,
         [text("One."), call("a"), text("Two."), answer(city="Paris"), text("Three."), call("b")],
-        [
-            Text("One."),
-            ToolUse("a", "weather", "{}"),
-            Text(CITY),
-            Text("Three."),
-            ToolUse("b", "weather", "{}"),
-        ],
+        [ToolUse("a", "weather", "{}"), Text(CITY), ToolUse("b", "weather", "{}")],
         FinishReason.TOOL_USE,
     ),
     "two answers": (BY_TOOL, [answer(city="Paris"), answer(city="Rome")], [Text(CITY)], FinishReason.STOP),
@@ -226,7 +220,6 @@ def test_blocks_that_are_not_stopped(claude: Any) -> None:
         ToolUse("a", "weather", CITY),
         ToolUse("b", "weather", "{}"),
         Text('{"value":1}'),
-        Text("There!"),
         ToolUse("c", "weather", "{}"),
     ]
 
@@ -267,6 +260,26 @@ def test_blocks_that_are_left_out_are_told_once(claude: Any) -> None:
     events = events_of(claude, PLAIN, *inner)
     assert events[0] == Unrecognised("Claude block 'server_tool_use'")
     assert [event for event in events[1:] if not isinstance(event, UsageReport | Finish)] == []
+
+
+def test_what_is_said_in_a_block_that_is_left_out_is_left_out_too(claude: Any) -> None:
+    inner = [
+        start({"type": "brand_new", "text": {"a": 1}, "data": None}),
+        delta("text_delta", "a"),
+        delta("signature_delta", "b"),
+        STOP,
+        start(text("Hi")) | {"index": 1},
+        *end("end_turn"),
+    ]
+    events = events_of(claude, PLAIN, *inner)
+    assert events[0] == Unrecognised("Claude block 'brand_new'")
+    assert claude.folded(events).blocks == [Text("Hi")]
+
+
+def test_what_is_new_in_a_whole_answer_is_told(claude: Any) -> None:
+    reply = claude.whole([{"type": "brand_new", "text": {"a": 1}}, text("Hi")], PLAIN, "end_turn")
+    assert (reply.blocks, reply.unrecognised) == ([Text("Hi")], ["Claude block 'brand_new'"])
+    assert claude.whole([text("Hi")], PLAIN, "end_turn").unrecognised == []
 
 
 def test_talk_in_the_start_of_a_block_waits_too(claude: Any) -> None:

@@ -46,3 +46,14 @@ def test_what_bedrock_has_counted_is_no_estimate() -> None:
         [frame("messageStop", {"stopReason": "end_turn"}), frame("metadata", {"usage": usage, "metrics": {}})], []
     )
     assert reader.usage_so_far() == Usage(9, 3)
+
+
+def test_what_is_new_in_a_whole_answer_is_told() -> None:
+    call = {"toolUseId": "t", "name": "search", "input": {}, "type": "server_tool_use"}
+    answer = {
+        "output": {"message": {"content": [{"video": {}}, {"toolUse": call}, {"text": "Hi"}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 1, "outputTokens": 1},
+    }
+    reply = FAMILY.parse(jsonio.encode(answer), Call(b""))
+    assert (reply.text, reply.unrecognised) == ("Hi", ["Converse block 'video'", "Converse block 'server_tool_use'"])
