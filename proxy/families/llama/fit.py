@@ -27,7 +27,8 @@ from proxy.neutral.request import Role, Tool
 from proxy.routing.catalog import ChatTemplate
 
 _MOST_MESSAGES = 2_000
-"""Of a conversation that is tried in more than one form: rendering one takes time."""
+_MOST_CHARACTERS = 1_000_000
+"""Of a conversation that is tried in more than one form: rendering one takes time. No model reads more."""
 _LONGEST_KEPT = 65_536
 """Bytes of the form of a conversation that is remembered."""
 
@@ -113,7 +114,7 @@ def _render(
 def _forms(said: Sequence[Said]) -> Iterator[_Form]:
     """As it is first; then what changes more and more of it."""
     yield from _with_texts(_Form(list(said)))
-    if len(said) <= _MOST_MESSAGES:
+    if len(said) <= _MOST_MESSAGES and sum(len(one.content) for one in said) <= _MOST_CHARACTERS:
         if any(len(one.calls) > 1 for one in said):
             yield from _with_texts(_one_by_one(said))
         for keeps_system in (True, False):

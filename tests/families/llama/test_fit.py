@@ -216,12 +216,15 @@ def test_a_long_conversation_is_tried_as_it_is_alone() -> None:
     with pytest.raises(InvalidRequest, match=r"Turns!"):
         prompt(BY_TURNS, *[HI] * 2_001)
     assert prompt(BY_TURNS, *[HI] * 2_000)[0].count("Hi") == 2_000
+    half = said("user", "x" * 500_000, 0)
+    assert len(prompt(BY_TURNS, half, half)[0]) > 1_000_000
+    with pytest.raises(InvalidRequest, match=r"Turns!"):
+        prompt(BY_TURNS, half, half, HI)
 
 
-def test_neighbours_are_joined_once() -> None:
-    """Joined one after the other, these would take longer than any client waits."""
-    long = said("user", "x" * 9_000, 0)
-    assert len(prompt(BY_TURNS, *[long] * 2_000)[0]) == 2_000 * 9_002 - 2 + len("[user: ]")
+def test_neighbours_are_joined() -> None:
+    long = said("user", "x" * 400, 0)
+    assert len(prompt(BY_TURNS, *[long] * 2_000)[0]) == 2_000 * 402 - 2 + len("[user: ]")
 
 
 def test_a_template_that_looks_into_what_is_said_is_believed() -> None:
