@@ -55,6 +55,7 @@ DO: dict[str, Callable[..., str]] = {
     "GetWeather": lambda city, days: f"{6 + days} degrees",
     "GetTime": lambda zone: "noon",
 }
+PLAN_IT: Any = {"role": "user", "content": "Plan it."}
 ASK: Any = {"role": "user", "content": "Use GetWeather and GetTime."}
 
 
@@ -66,6 +67,14 @@ def ask(client: openai.OpenAI, is_stream: bool, **fields: Any) -> Any:
     for chunk in client.chat.completions.create(stream=True, stream_options={"include_usage": True}, **fields):
         state.handle_chunk(chunk)
     return state.get_final_completion()
+
+
+def parse(client: openai.OpenAI, is_stream: bool, **fields: Any) -> Any:
+    """The message, with its answer as pydantic reads it."""
+    if not is_stream:
+        return client.chat.completions.parse(**fields).choices[0].message
+    with client.chat.completions.stream(**fields) as helper:
+        return helper.get_final_completion().choices[0].message
 
 
 def run(client: openai.OpenAI, model: str, is_stream: bool, **fields: Any) -> list[Any]:
@@ -203,33 +212,27 @@ def test_the_stream_helper_reads_an_answer(client, model):
 )
 def test_an_answer_by_whatever_way_the_model_has(client, model, stream):
     """Made to call a tool, asked to call one, or asked for JSON."""
-    fields: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": "user", "content": "Plan it."}],
-        "response_format": Plan,
-    }
-    if stream:
-        with client.chat.completions.stream(**fields) as helper:
-            message = helper.get_final_completion().choices[0].message
-    else:
-        message = client.chat.completions.parse(**fields).choices[0].message
+    message = parse(client, stream, model=model, messages=[PLAN_IT], response_format=Plan)
     assert (message.parsed, message.tool_calls or []) == (PLAN, [])
+
+
+@HOW
+@pytest.mark.parametrize("model", ["anthropic.claude-3-haiku-20240307-v1:0", NOVA])
+def test_what_is_said_beside_a_call_is_not_taken_for_the_answer(client, bedrock, model, stream):
+    """openai-python reads all text as the schema that was asked for, beside calls too."""
+    call = {"type": "tool_use", "id": "toolu_1", "name": "GetTime", "input": {"zone": "CET"}}
+    headers = bedrock.script(text="Let me see.", content=[call], stop_reason="tool_use")
+    fields: Any = {"messages": [PLAN_IT], "tools": TOOLS, "response_format": Plan, "extra_headers": headers}
+    message = parse(client, stream, model=model, **fields)
+    assert (message.parsed, [one.function.name for one in message.tool_calls]) == (None, ["GetTime"])
 
 
 @pytest.mark.parametrize("model", [CLAUDE, LLAMA, NOVA, "openai.gpt-oss-120b-1:0"])
 @HOW
 def test_an_answer_of_any_depth(client, bedrock, model, stream):
     """Some models follow no references in their tools; told of them in words, they do."""
-    fields: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": "user", "content": "Take it apart."}],
-        "response_format": Tree,
-    }
-    if stream:
-        with client.chat.completions.stream(**fields) as helper:
-            message = helper.get_final_completion().choices[0].message
-    else:
-        message = client.chat.completions.parse(**fields).choices[0].message
+    apart = {"role": "user", "content": "Take it apart."}
+    message = parse(client, stream, model=model, messages=[apart], response_format=Tree)
     assert isinstance(message.parsed, Tree)
     assert bedrock.call.faults == []
 
